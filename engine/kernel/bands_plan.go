@@ -29,6 +29,8 @@ const (
 	runRows = 14
 )
 
+// newBandPlanner chooses the number of runs, and the largest bands whose rows fit a room of the
+// given number of bytes.
 func newBandPlanner(chain []Link, rooms, bytes int) *bandPlanner {
 	p := &bandPlanner{links: chain, runs: 1, works: map[bandKey]*Work{}}
 	h := chain[len(chain)-1].Conv.Out.H

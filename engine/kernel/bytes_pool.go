@@ -18,6 +18,7 @@ func (r *Rung) ByteMax(p Pool) (Work, error) {
 	return Work{Steps: []Step{s}}, nil
 }
 
+// checkBytePool returns an error for a pool that the kernels on codes do not support.
 func checkBytePool(p *Pool) error {
 	if p.In.Format != U8x64 || p.Out.Format != U8x64 || p.In.N != p.Out.N || p.In.C != p.Out.C {
 		return fmt.Errorf("pool of %v to %v: want bytes in blocks of 64, of as many pictures and channels", p.In, p.Out)

@@ -30,6 +30,8 @@ type directConv struct {
 	gate       *gateWeights // computes the weights of each picture; nil: there is no gate
 }
 
+// directConv plans a direct convolution. Rooms of pad hold as many rows as a chunk reads, which
+// the cut decides, and the cut needs the tiles in the padded picture: so pad is made twice.
 func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
 	s := &directConv{conv: *c, source: c.In, weights: w, rung: r, tile: r.convTile(w.block)}
 	s.staged = !c.Out.Format.blockedF32()
@@ -41,7 +43,7 @@ func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
 	s.args.clip(low, high)
 	padded := c.In.Format == Planar && !c.inside()
 	if padded {
-		s.pad = newPadPlanar(c, 0)
+		s.pad = newPadPlanar(c, 0) // for its layout
 		s.source = s.pad.to
 	}
 	s.layTiles()

@@ -12,6 +12,7 @@ type gateWeights struct {
 	scale   func(dst, src, scale unsafe.Pointer, rows, vecs int)
 }
 
+// gateWeights plans the step.
 func (r *Rung) gateWeights(c *Conv, w *ConvWeights) *gateWeights {
 	s := &gateWeights{conv: *c, weights: w, scale: r.ScaleRows16}
 	if w.block == F32x8 {

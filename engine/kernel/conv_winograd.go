@@ -119,6 +119,7 @@ func (r *Rung) winograd(f Format, m ConvMethod) winogradUnit {
 	return r.Winograd16
 }
 
+// winogradConv plans a convolution by a method of Winograd's.
 func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error) {
 	if err := c.winogradFits(); err != nil {
 		return Work{}, err
@@ -130,17 +131,7 @@ func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error)
 	if unit.few != nil && across*down <= winogradFewTiles {
 		return s.few(), nil
 	}
-	rows, pixel := s.tile.pixels, w.block.PixelBytes()
-	blocks := c.In.Blocks() + c.Out.Blocks()
-	most := (winogradRoom/(s.planes*blocks) - 2*64) / pixel / rows * rows
-	together := 4*len(w.data)/9*s.planes <= winogradStays && most > 0
-	s.whole = !together && (!s.many() || len(w.columns) >= winogradColumns && w.block == F32x16)
-	switch {
-	case s.whole:
-		most = s.wholeTiles() / rows * rows
-	case !together:
-		most = max(rows, winogradWide/(s.planes*blocks*pixel)/rows*rows)
-	}
+	most, together := s.chooseWay()
 	s.cutChannels(together)
 	s.layTiles(most, together)
 	for b := range c.In.Blocks() {
@@ -161,6 +152,25 @@ func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error)
 		}
 	}
 	return Work{Steps: steps, Scratch: s.size()}, nil
+}
+
+// chooseWay chooses one of the three ways through the work (see winogradStays): together or
+// not, and s.whole or not. It returns how many tiles a pass may have, a multiple of those of
+// a register tile.
+func (s *winogradConv) chooseWay() (most int, together bool) {
+	rows, pixel := s.tile.pixels, s.weights.block.PixelBytes()
+	blocks := s.conv.In.Blocks() + s.conv.Out.Blocks()
+	most = (winogradRoom/(s.planes*blocks) - 2*64) / pixel / rows * rows // oddLines adds up to two lines
+	transformed := 4 * len(s.weights.data) / 9 * s.planes                // bytes: planes numbers for each 9
+	together = transformed <= winogradStays && most > 0
+	s.whole = !together && (!s.many() || len(s.weights.columns) >= winogradColumns && s.weights.block == F32x16)
+	switch {
+	case s.whole:
+		most = s.wholeTiles() / rows * rows
+	case !together:
+		most = max(rows, winogradWide/(s.planes*blocks*pixel)/rows*rows)
+	}
+	return most, together
 }
 
 // size is how many bytes the transformed sides take, without those that belong to

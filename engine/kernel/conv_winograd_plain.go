@@ -76,6 +76,7 @@ var (
 	}
 )
 
+// winogradInput is the twin of winogradUnit.input: rows of a tile first, then columns.
 func winogradInput(lanes int, a *winogradArgs) {
 	for _, p := range unsafe.Slice((*winogradPosition)(a.Positions), a.Count) {
 		for l := range lanes {
@@ -103,6 +104,7 @@ func winogradIn(d [6]float32) [6]float32 {
 	return [6]float32{4*d[0] - 5*d[2] + d[4], even1 + odd1, even1 - odd1, even2 + 2*odd2, even2 - 2*odd2, 4*d[1] - 5*d[3] + d[5]}
 }
 
+// winogradOutput is the twin of winogradUnit.output.
 func winogradOutput(lanes int, a *winogradArgs) {
 	bias := floats(a.Bias, lanes)
 	for _, p := range unsafe.Slice((*winogradPosition)(a.Positions), a.Count) {
@@ -144,6 +146,7 @@ func winogradOut(m [6]float32) [4]float32 {
 	return [4]float32{m[0] + even1 + even2, odd1 + 2*odd2, even1 + 4*even2, m[5] + odd1 + 8*odd2}
 }
 
+// winogradWeights is the twin of winogradUnit.weights.
 func winogradWeights(lanes int, dst, src unsafe.Pointer, plane, tap, count, first, end int) {
 	for i := range count * lanes {
 		var u [3][6]float32

@@ -36,6 +36,7 @@ func (r *Rung) Convert(from, to Layout, first int) (Work, error) {
 	return Work{}, fmt.Errorf("convert %v to %v from channel %d on: a shift of channels needs float32", from, to, first)
 }
 
+// floatFormat reports whether the numbers of f are float32.
 func floatFormat(f Format) bool { return f == Planar || f.blockedF32() }
 
 // transpose converts between planar and blocked layouts.

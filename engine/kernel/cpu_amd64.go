@@ -14,6 +14,7 @@ type features struct {
 	amx    bool // vnni with AVX512_BF16 and tiles for bf16 and int8, and the right to use them
 }
 
+// detect returns the features of this processor.
 func detect() features {
 	x := &cpu.X86
 	var f features

@@ -14,6 +14,7 @@ func depthRowFits(f Format, kernelW, strideW, dilationW int) bool {
 func depthRow8(kernelW, stride int, a *windowArgs)  { depthRowAny(8, kernelW, stride, a) }
 func depthRow16(kernelW, stride int, a *windowArgs) { depthRowAny(16, kernelW, stride, a) }
 
+// depthRowAny is the twin of DepthRow8 and DepthRow16.
 func depthRowAny(lanes, kernelW, stride int, a *windowArgs) {
 	for p := range a.Count {
 		out := floats(unsafe.Add(a.Out, 4*lanes*p), lanes)
@@ -81,6 +82,7 @@ type depthwise struct {
 	sums     *runSums   // nil: no means are computed
 }
 
+// depthwise plans a depthwise convolution and, if it has a Mean, the means of its output.
 func (r *Rung) depthwise(c *Conv, w *ConvWeights) (Work, error) {
 	s := &depthwise{conv: *c, weights: w, rung: r, row: r.DepthRow16, window: r.WindowRow16}
 	if w.block == F32x8 {

@@ -222,6 +222,7 @@ func (s *scan) firstChannels(plane unsafe.Pointer, channels, top, count int, low
 	return low, high
 }
 
+// widened is the range with v in it, unless v is NaN.
 func widened(low, high, v float32) (float32, float32) {
 	if v < low {
 		low = v

@@ -26,6 +26,8 @@ var (
 	avx2QConvs   = byteQConvs(byteTiles{6, 16, amd64.TilesWide256, amd64.DepthwisePairs256}, true)
 )
 
+// byteQConvs plans integer convolutions with kernels on vector registers, which multiply 16 bits
+// if wide.
 func byteQConvs(k byteTiles, wide bool) qconvKernels {
 	return qconvKernels{fast: true, wide: wide, paired: wide, plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
 		switch w.form {

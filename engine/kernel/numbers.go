@@ -55,6 +55,7 @@ type numbers struct {
 	widen  func(dst, src unsafe.Pointer, n int) // those
 }
 
+// with adds the kernel that widens the numbers.
 func (n *Numbers) with(u *vec.Unit) numbers {
 	switch {
 	case n.BFloat16 != nil:

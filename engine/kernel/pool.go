@@ -96,6 +96,7 @@ func (r *Rung) poolTwice(p Pool) (Work, error) {
 // AveragePool plans an average pool. Padding counts only with CountPad.
 func (r *Rung) AveragePool(p Pool) (Work, error) { return r.pool(p, windowSum) }
 
+// pool plans a pooling by windows.
 func (r *Rung) pool(p Pool, op windowOp) (Work, error) {
 	if err := sameFamily(&p.In, &p.Out); err != nil {
 		return Work{}, err

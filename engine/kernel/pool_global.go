@@ -35,6 +35,7 @@ type planeMeans struct {
 	add     func(sum, src unsafe.Pointer, pixels int)
 }
 
+// newPlaneMeans checks the layouts and chooses the kernel.
 func newPlaneMeans(r *Rung, in, out Layout) (planeMeans, error) {
 	s := planeMeans{in, out, r, r.SumRow16}
 	if in.width() == 8 {

@@ -53,6 +53,7 @@ func (r *Rung) Resize(p Resize) (Work, error) {
 	return work, nil
 }
 
+// newResizing plans the resizing of an input of the right format.
 func newResizing(r *Rung, p Resize, picks bool) Step {
 	if picks {
 		s := &picking{Resize: p}

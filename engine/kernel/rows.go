@@ -96,6 +96,7 @@ func together(ls ...*Layout) int {
 // for F32x8, and for the last of an odd number of F32x16 blocks.
 type strips [2]unsafe.Pointer
 
+// add moves the strips that exist by n bytes.
 func (s strips) add(n int) strips {
 	for i := range s {
 		if s[i] != nil {

@@ -152,6 +152,7 @@ func alignedFloats(n int) []float32 {
 	return asFloats(alignTo(make([]byte, 4*n+1+64), 64), n)
 }
 
+// asFloats returns the n float32 at the beginning of b.
 func asFloats(b []byte, n int) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), n)
 }

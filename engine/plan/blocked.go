@@ -297,6 +297,7 @@ func (b *builder) home(v *ir.Value) place {
 	return channelsOf(r, s.from, b.channels(v))
 }
 
+// channels is the number of channels of a value of rank 4.
 func (b *builder) channels(v *ir.Value) int {
 	_, c, _, _ := b.dims(v)
 	return c

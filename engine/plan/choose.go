@@ -117,6 +117,7 @@ func (b *builder) fitsLimit(s ir.Shape) bool {
 	return ok && n > 0 && int64(n) <= b.opt.Memory/4
 }
 
+// dims returns the dimensions of a value of rank 4.
 func (b *builder) dims(v *ir.Value) (n, c, h, w int) {
 	d, _ := b.fact(v).Shape.Ints()
 	return d[0], d[1], d[2], d[3]
@@ -178,6 +179,7 @@ func (b *builder) untrimmed(n *ir.Node) *kernel.Conv {
 	}
 }
 
+// pairRole is role for an Add or Mul.
 func (b *builder) pairRole(n *ir.Node) role {
 	x, y := n.Inputs[0], n.Inputs[1]
 	if b.constant(x) != nil || b.constant(y) != nil || !b.picture(y) {
@@ -197,6 +199,7 @@ func (b *builder) pairRole(n *ir.Node) role {
 	return outside
 }
 
+// concatRole is role for a Concat.
 func (b *builder) concatRole(n *ir.Node) role {
 	a := n.Attr("axis")
 	if a == nil || a.Int != 1 && a.Int != -3 {

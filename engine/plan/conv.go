@@ -112,6 +112,7 @@ func (b *builder) residual(n *ir.Node, tiled bool) (*place, error) {
 	return &z, err
 }
 
+// isPlanar reports whether a value exists in row-major order.
 func (b *builder) isPlanar(v *ir.Value) bool {
 	_, ok := b.places[v]
 	return ok

@@ -123,6 +123,7 @@ func (f *frame) operand(o operand) *tensor.Tensor {
 	return f.values[o.slot]
 }
 
+// set puts a value into a slot, which holds it until drop.
 func (f *frame) set(slot int, t *tensor.Tensor) {
 	f.run.Hold(t)
 	f.values[slot] = t

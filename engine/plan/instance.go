@@ -51,6 +51,69 @@ type binding struct {
 	alias   []*tensor.Tensor  // the input, under one shape or several
 }
 
+// start returns an instance for a run of this plan alone, with memory; give takes it
+// back. It prefers the idle one that read the same input last: a caller that passes the
+// same tensor again usually runs on the same processor, whose cache holds that instance's
+// memory.
+func (p *Plan) start(ctx context.Context, in []*tensor.Tensor) (*instance, error) {
+	var fed uintptr
+	if len(in) > 0 {
+		fed = uintptr(unsafe.Pointer(unsafe.SliceData(in[0].Bytes())))
+	}
+	inst := p.idleInstance(fed)
+	inst.fed = fed
+	if inst.alone == nil {
+		inst.alone = ops.NewRun(ctx, p.opt.Memory, p.opt.Turns)
+		inst.alone.Kernel, inst.alone.Parallel, inst.alone.Strict = p.opt.Rung, parallel(p.opt.Threads, inst.alone), p.opt.Strict
+	}
+	inst.alone.Reset(ctx)
+	if err := inst.alone.ReserveBytes(int64(p.arena)); err != nil {
+		return nil, p.tooLarge(err)
+	}
+	inst.alone.Grow(int64(p.arena))
+	inst.settle(inst.alone, p.stock.take(p.arena, inst.block, inst.alone))
+	return inst, nil
+}
+
+// take returns an instance for a run of which this plan is only a part.
+func (p *Plan) take(run *ops.Run) *instance {
+	inst := p.idleInstance(0)
+	inst.settle(run, p.stock.take(p.arena, inst.block, run))
+	return inst
+}
+
+// idleInstance returns the idle instance that read the given address last, else another, else
+// a new one.
+func (p *Plan) idleInstance(fed uintptr) *instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return newInstance(p)
+	}
+	at := len(p.idle) - 1
+	for i, inst := range p.idle {
+		if inst.fed == fed {
+			at = i
+		}
+	}
+	inst := p.idle[at]
+	p.idle = slices.Delete(p.idle, at, at+1)
+	return inst
+}
+
+// give takes an instance back, and returns its memory to the stock. It keeps as
+// many idle instances as can run at the same time.
+func (p *Plan) give(inst *instance) {
+	inst.release()
+	p.stock.give(inst.block)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) < max(2, runtime.GOMAXPROCS(0)) {
+		p.idle = append(p.idle, inst)
+	}
+}
+
+// newInstance returns an instance without memory: settle gives it some.
 func newInstance(p *Plan) *instance {
 	i := &instance{plan: p, tensors: map[*ir.Value]*tensor.Tensor{},
 		calls: make([]*ops.Call, len(p.steps)), mem: make([]kernel.Memory, len(p.steps)),

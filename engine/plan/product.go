@@ -224,6 +224,7 @@ func (b *builder) follow(p *product) {
 	}
 }
 
+// fuse makes the product compute the output of a node after it.
 func (p *product) fuse(n *ir.Node) {
 	p.last = append(p.last, n)
 	p.out = n.Outputs[0]
@@ -235,6 +236,7 @@ func (b *builder) keepsNumbers(n *ir.Node, x *ir.Value) bool {
 	return ok && n.Inputs[0] == x && len(starts) == 1 && sameCount(b.fact(x), b.fact(n.Outputs[0]))
 }
 
+// sameCount reports whether two values have equally many elements.
 func sameCount(x, y ir.Fact) bool {
 	n, okX := x.Shape.Count()
 	m, okY := y.Shape.Count()

@@ -89,6 +89,7 @@ func plansHelp(n *ir.Node) bool {
 	return n.Domain == "" && (n.Op == "Gemm" || n.Op == "MatMul" || n.Op == "Conv" || n.Op == "ConvTranspose")
 }
 
+// operand says where a value is found, nil for an omitted one.
 func (p *program) operand(v *ir.Value) operand {
 	if v == nil {
 		return operand{slot: -1}

@@ -142,6 +142,7 @@ func (q *quants) smallSums(p quantOperands, n *ir.Node, w *tensor.Tensor, bias [
 	return true
 }
 
+// outputs is the number of output channels or columns of weights.
 func (q *quants) outputs(p quantOperands, w *tensor.Tensor) int {
 	if p.transposed {
 		return w.Dim(0)

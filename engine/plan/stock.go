@@ -101,6 +101,7 @@ func (s *stock) waiting(n int, last *memoryBlock) *memoryBlock {
 	return nil
 }
 
+// hold counts bytes as in use.
 func (s *stock) hold(n int) {
 	s.used += n
 	s.most = max(s.most, s.used)

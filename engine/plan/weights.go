@@ -82,10 +82,12 @@ func filterOf(n *ir.Node) filter {
 	return f
 }
 
+// key returns all that the packing of the weights of a convolution depends on.
 func (w *weights) key(c *kernel.Conv, f filter) weightKey {
 	return weightKey{weights: f.weights, bias: f.bias, scale: f.scale, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1, rect: f.rect, depthTaps: f.depthTaps, phase: f.phase}
 }
 
+// numbers returns the elements of a float32 constant, nil for none.
 func numbers(t *tensor.Tensor) []float32 {
 	if t == nil {
 		return nil
@@ -305,6 +307,7 @@ type packTask struct {
 	ctx    context.Context
 }
 
+// count is the number of pieces.
 func (t packTask) count() (n int) {
 	for _, p := range t.of {
 		n += t.pieces(p.packed)

@@ -186,4 +186,5 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
+// caught is the error for a recovered panic, with the stack at that place.
 func caught(v any) *PanicError { return &PanicError{v, debug.Stack()} }

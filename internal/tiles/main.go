@@ -121,6 +121,7 @@ func (t *tracer) reaches() error {
 	return err
 }
 
+// wait waits until a thread stops or ends.
 func wait(status *unix.WaitStatus) (int, error) {
 	for {
 		id, err := unix.Wait4(-1, status, unix.WALL, nil)

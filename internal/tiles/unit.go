@@ -17,6 +17,7 @@ type unit struct {
 	tiles      [tiles][rows * rowBytes]byte // rows lie rowBytes apart
 }
 
+// A shape is that of a tile: its rows, and their length.
 type shape struct{ rows, bytes int }
 
 const (
@@ -125,6 +126,7 @@ func normal(bits uint32) float32 {
 	return math.Float32frombits(bits)
 }
 
+// flush is x, or zero if x is denormal.
 func flush(x float32) float32 {
 	const smallest = 0x1p-126
 	if x < smallest && x > -smallest {
