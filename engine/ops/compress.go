@@ -73,12 +73,12 @@ func (op compress) Eval(c *Call) error {
 	}
 	c.Out[0] = y
 	before, along, after := split3(x.Shape(), axis)
-	b := newBlocks(y, x)
+	cp := newCopier(y, x)
 	to := 0
 	for i := range before {
 		for j, yes := range condition {
 			if yes {
-				b.copy(to, (i*along+j)*after, after)
+				cp.copy(to, (i*along+j)*after, after)
 				to += after
 			}
 		}

@@ -136,8 +136,8 @@ func (op constantOfShape) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	b := newBlocks(y, op.value)
-	b.fill(0, 0, y.Len())
+	cp := newCopier(y, op.value)
+	cp.fill(0, 0, y.Len())
 	c.Out[0] = y
 	return nil
 }
@@ -187,11 +187,11 @@ func (op eyeLike) Eval(c *Call) error {
 		return err
 	}
 	one := oneOf(y.DType())
-	b := newBlocks(y, one)
+	cp := newCopier(y, one)
 	rows, cols := x.Dim(0), x.Dim(1)
 	if op.k > -rows && op.k < cols {
 		for i := max(0, -op.k); i < rows && i+op.k < cols; i++ {
-			b.copy(i*cols+i+op.k, 0, 1)
+			cp.copy(i*cols+i+op.k, 0, 1)
 		}
 	}
 	c.Out[0] = y

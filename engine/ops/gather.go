@@ -107,11 +107,11 @@ func (op gather) Eval(c *Call) error {
 			return err
 		}
 	}
-	b := newBlocks(y, x)
+	cp := newCopier(y, x)
 	to := 0
 	for i := range before {
 		for _, v := range index {
-			b.copy(to, (i*along+fromEnd(v, along))*after, after)
+			cp.copy(to, (i*along+fromEnd(v, along))*after, after)
 			to += after
 		}
 		if err := c.Run.Check(); err != nil {

@@ -57,9 +57,9 @@ func (op gatherElements) Eval(c *Call) error {
 		return err
 	}
 	c.Out[0] = y
-	b := newBlocks(y, x)
+	cp := newCopier(y, x)
 	return eachIndex(c, x, idx, op.axis, func(i, at int) error {
-		b.copy(i, at, 1)
+		cp.copy(i, at, 1)
 		return nil
 	})
 }
@@ -154,10 +154,10 @@ func (op gatherND) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	b := newBlocks(y, x)
+	cp := newCopier(y, x)
 	to := 0
 	return eachSlice(c.Run, x.Shape(), idx.Shape(), index, op.batch, func(_, at, n int) error {
-		b.copy(to, at, n)
+		cp.copy(to, at, n)
 		to += n
 		return nil
 	})

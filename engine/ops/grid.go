@@ -108,10 +108,10 @@ func (op *gridSample) Eval(c *Call) error {
 // is copied, whatever its type.
 func (op *gridSample) setter(c *Call, y *tensor.Tensor, size []int) (func(to, from int, place []float64), error) {
 	if op.mode == "nearest" {
-		b := newBlocks(y, c.In[0])
+		cp := newCopier(y, c.In[0])
 		return func(to, from int, place []float64) {
 			if at, ok := op.nearest(size, place); ok {
-				b.copy(to, from+at, 1)
+				cp.copy(to, from+at, 1)
 			}
 		}, nil
 	}

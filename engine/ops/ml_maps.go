@@ -113,8 +113,8 @@ func (op castMap) Eval(c *Call) error {
 		if err != nil {
 			return err
 		}
-		b := newBlocks(one, src)
-		b.copy(0, from, 1)
+		cp := newCopier(one, src)
+		cp.copy(0, from, 1)
 		inner.In, inner.Out = []*tensor.Tensor{one}, make([]*tensor.Tensor, 1)
 		if one.DType() != op.to {
 			if err := (cast{to: op.to}).Eval(&inner); err != nil {
@@ -122,8 +122,8 @@ func (op castMap) Eval(c *Call) error {
 			}
 			one = inner.Out[0]
 		}
-		b = newBlocks(y, one)
-		b.copy(at, 0, 1)
+		cp = newCopier(y, one)
+		cp.copy(at, 0, 1)
 		if err := c.Run.Check(); err != nil {
 			return err
 		}
@@ -188,8 +188,8 @@ func (op dictVectorizer) Eval(c *Call) error {
 	for i := range op.words.Len() {
 		if at, ok := places[word(i)]; ok {
 			src, from := value(at)
-			b := newBlocks(y, src)
-			b.copy(i, from, 1)
+			cp := newCopier(y, src)
+			cp.copy(i, from, 1)
 		}
 	}
 	return c.Run.Check()

@@ -38,8 +38,8 @@ func (s classScores) dtype() tensor.DType {
 func (s classScores) label(y *tensor.Tensor, i, k int) {
 	switch {
 	case s.names != nil && k < s.names.Len():
-		b := newBlocks(y, s.names)
-		b.copy(i, k, 1)
+		cp := newCopier(y, s.names)
+		cp.copy(i, k, 1)
 	case y.DType() == tensor.String:
 		y.Strings()[i] = fmt.Sprint(k)
 	default:

@@ -137,11 +137,11 @@ func (s *squares) move(c *Call, unit float64, block func(y, x, rows, columns int
 // joinRuns copies runs of n elements: run i from element i·from+skip of x to
 // element i·to+at of y.
 func (c *Call) joinRuns(y, x *tensor.Tensor, runs, n, at, to, from, skip int) error {
-	b := newBlocks(y, x)
-	size := max(1, b.size)
+	cp := newCopier(y, x)
+	size := max(1, cp.size)
 	return c.share(runs, 0.05*float64(n*size)+5, func(first, end int) {
 		for i := first; i < end; i++ {
-			b.copy(i*to+at, i*from+skip, n)
+			cp.copy(i*to+at, i*from+skip, n)
 		}
 	})
 }

@@ -98,15 +98,15 @@ func (op oneHot) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	b := newBlocks(y, values)
-	b.fill(0, 0, y.Len())
+	cp := newCopier(y, values)
+	cp.fill(0, 0, y.Len())
 	after := tensor.MustCount(shape[axis:])
 	for i, v := range tensor.Data[float64](indices) {
 		if v = math.Trunc(v); op.negative && v < 0 {
 			v += float64(depth)
 		}
 		if v >= 0 && v < float64(depth) { // false for NaN
-			b.copy((i/after*depth+int(v))*after+i%after, 1, 1)
+			cp.copy((i/after*depth+int(v))*after+i%after, 1, 1)
 		}
 	}
 	return nil

@@ -243,7 +243,7 @@ func (op pad) Eval(c *Call) error {
 
 // fill writes y. Index i along axis a is taken from index origins[a][i] of x.
 func (op pad) fill(run *Run, y, x, value *tensor.Tensor, origins [][]int) error {
-	from, of := newBlocks(y, x), newBlocks(y, value)
+	from, of := newCopier(y, x), newCopier(y, value)
 	steps, into := tensor.Strides(x.Shape()), tensor.Strides(y.Shape())
 	last := len(origins) - 1
 	work := 0

@@ -278,7 +278,7 @@ func (op reverseSequence) Eval(c *Call) error {
 	}
 	c.Out[0] = y
 	steps := tensor.Strides(x.Shape())
-	b, inner := newBlocks(y, x), steps[1]
+	cp, inner := newCopier(y, x), steps[1]
 	for i, n := range lens {
 		if n < 0 || n > x.Dim(op.time) {
 			return fmt.Errorf("sequence length %d is outside [0, %d]", n, x.Dim(op.time))
@@ -288,7 +288,7 @@ func (op reverseSequence) Eval(c *Call) error {
 			if t < n {
 				from = n - 1 - t
 			}
-			b.copy(i*steps[op.batch]+t*steps[op.time], i*steps[op.batch]+from*steps[op.time], inner)
+			cp.copy(i*steps[op.batch]+t*steps[op.time], i*steps[op.batch]+from*steps[op.time], inner)
 		}
 		if err := c.Run.Check(); err != nil {
 			return err
@@ -335,7 +335,7 @@ func (op trilu) Eval(c *Call) error {
 	c.Out[0] = y
 	rows, cols := x.Dim(-2), x.Dim(-1)
 	k = max(-rows, min(k, cols)) // beyond these, all or nothing is kept
-	b := newBlocks(y, x)
+	cp := newCopier(y, x)
 	for r := range x.Len() / cols {
 		edge := r%rows + k
 		from, to := max(0, edge), cols
@@ -343,7 +343,7 @@ func (op trilu) Eval(c *Call) error {
 			from, to = 0, edge+1
 		}
 		if from, to = min(from, cols), max(0, min(to, cols)); from < to {
-			b.copy(r*cols+from, r*cols+from, to-from)
+			cp.copy(r*cols+from, r*cols+from, to-from)
 		}
 	}
 	return c.Run.Check()

@@ -285,9 +285,9 @@ func sliceAt(c *Call, x *tensor.Tensor, axis, at int) (*tensor.Tensor, error) {
 		return y, err
 	}
 	before, along, after := split3(x.Shape(), axis)
-	b := newBlocks(y, x)
+	cp := newCopier(y, x)
 	for i := range before {
-		b.copy(i*after, (i*along+at)*after, after)
+		cp.copy(i*after, (i*along+at)*after, after)
 	}
 	return y, nil
 }
@@ -364,7 +364,7 @@ func padSteps(c *Call, t *tensor.Tensor, n int) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := newBlocks(y, t)
-	b.copy(0, 0, t.Len())
+	cp := newCopier(y, t)
+	cp.copy(0, 0, t.Len())
 	return y, nil
 }

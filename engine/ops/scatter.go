@@ -36,8 +36,8 @@ func (r reduction) check(d tensor.DType) error {
 // elements of y from element to on.
 func (r reduction) updater(y, updates *tensor.Tensor) func(to, from, n int) {
 	if r == "none" {
-		b := newBlocks(y, updates)
-		return b.copy
+		cp := newCopier(y, updates)
+		return cp.copy
 	}
 	switch arithmeticOf(y.DType()) {
 	case inSigned:
@@ -85,8 +85,8 @@ func copyOf(c *Call, x *tensor.Tensor) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := newBlocks(y, x)
-	b.copy(0, 0, x.Len())
+	cp := newCopier(y, x)
+	cp.copy(0, 0, x.Len())
 	c.Out[0] = y
 	return y, nil
 }
@@ -246,14 +246,14 @@ func (op tensorScatter) Eval(c *Call) error {
 	axis, _ := tensor.Axis(op.axis, x.Rank())
 	before, most, after := split3(x.Shape(), axis)
 	n := u.Dim(axis)
-	b := newBlocks(y, u)
+	cp := newCopier(y, u)
 	for i := range before {
 		at := index[i/(before/x.Dim(0))]
 		if at < 0 || !op.circular && at > most-n {
 			return fmt.Errorf("write index %d with an update of length %d exceeds the cache length %d", at, n, most)
 		}
 		for j := range n {
-			b.copy((i*most+(at%most+j)%most)*after, (i*n+j)*after, after)
+			cp.copy((i*most+(at%most+j)%most)*after, (i*n+j)*after, after)
 		}
 	}
 	return c.Run.Check()

@@ -171,8 +171,8 @@ func (op gatherND) EvalFast(c *Call) (bool, error) {
 	case s.size == 1 && size == 8:
 		return true, gatherPoints(c, words[uint64](y), words[uint64](x), &s, index)
 	}
-	b := newBlocks(y, x)
-	return true, s.each(c, index, 0.05*float64(s.size*b.size)+5, func(i, at int) { b.copy(i*s.size, at, s.size) })
+	cp := newCopier(y, x)
+	return true, s.each(c, index, 0.05*float64(s.size*cp.size)+5, func(i, at int) { cp.copy(i*s.size, at, s.size) })
 }
 
 func gatherPoints[T any](c *Call, y, x []T, s *slicesOf, index []int) error {

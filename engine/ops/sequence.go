@@ -352,9 +352,9 @@ func stack(c *Call, elems []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
 	}
 	before, after := tensor.MustCount(first.Shape()[:axis]), tensor.MustCount(first.Shape()[axis:])
 	for i, e := range elems {
-		b := newBlocks(y, e)
+		cp := newCopier(y, e)
 		for j := range before {
-			b.copy((j*len(elems)+i)*after, j*after, after)
+			cp.copy((j*len(elems)+i)*after, j*after, after)
 		}
 		if err := c.Run.Check(); err != nil {
 			return nil, err

@@ -189,7 +189,7 @@ func (op topK) Eval(c *Call) error {
 		return err
 	}
 	compare, list := op.before(order(x)), make([]int, along)
-	b, at := newBlocks(values, x), tensor.Data[int64](indices)
+	cp, at := newCopier(values, x), tensor.Data[int64](indices)
 	for i := range before * after {
 		from := i/after*along*after + i%after
 		for j := range list {
@@ -198,7 +198,7 @@ func (op topK) Eval(c *Call) error {
 		best := leading(list, k, compare)
 		to := i/after*k*after + i%after
 		for j, e := range best {
-			b.copy(to+j*after, e, 1)
+			cp.copy(to+j*after, e, 1)
 			at[to+j*after] = int64((e - from) / after)
 		}
 		if err := c.Run.Check(); err != nil {
@@ -320,10 +320,10 @@ func (op unique) Eval(c *Call) error {
 	}
 	if y.Len() > 0 {
 		before, along, after := split3(x.Shape(), axis)
-		b := newBlocks(y, x)
+		cp := newCopier(y, x)
 		for i := range before {
 			for g, members := range groups {
-				b.copy((i*len(groups)+g)*after, (i*along+members[0])*after, after)
+				cp.copy((i*len(groups)+g)*after, (i*along+members[0])*after, after)
 			}
 		}
 	}

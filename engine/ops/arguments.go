@@ -9,52 +9,6 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blocks copies runs of elements between two tensors of the same dtype, which may be any: operators
-// that only move elements need not know it. Positions and lengths are in elements.
-//
-//	b := newBlocks(y, x)
-//	b.copy(0, 6, 3) // y[0:3] = x[6:9]
-type blocks struct {
-	dst, src         []byte
-	dstText, srcText []string // of tensors of strings
-	size             int      // bytes of an element, 0 for strings
-}
-
-// newBlocks prepares copies from src to dst.
-func newBlocks(dst, src *tensor.Tensor) blocks {
-	return blocks{dst.Bytes(), src.Bytes(), dst.Strings(), src.Strings(), src.DType().Size()}
-}
-
-// copy copies n elements, from element from of the source to element to of the
-// destination.
-func (b *blocks) copy(to, from, n int) {
-	if b.size == 0 {
-		copy(b.dstText[to:to+n], b.srcText[from:from+n])
-		return
-	}
-	copy(b.dst[to*b.size:(to+n)*b.size], b.src[from*b.size:(from+n)*b.size])
-}
-
-// fill repeats element from of the source n times, from element to of the destination on.
-func (b *blocks) fill(to, from, n int) {
-	if n <= 0 {
-		return
-	}
-	b.copy(to, from, 1)
-	if b.size == 0 {
-		repeat(b.dstText[to:to+n], 1)
-	} else {
-		repeat(b.dst[to*b.size:(to+n)*b.size], b.size)
-	}
-}
-
-// repeat fills s with copies of its first n elements, doubling what is filled.
-func repeat[T any](s []T, n int) {
-	for n < len(s) {
-		n += copy(s[n:], s[:n])
-	}
-}
-
 // split3 returns the number of elements before, along, and after an axis.
 func split3(shape []int, axis int) (before, along, after int) {
 	return tensor.MustCount(shape[:axis]), shape[axis], tensor.MustCount(shape[axis+1:])
