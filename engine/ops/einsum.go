@@ -178,7 +178,8 @@ func (op *einsum) Eval(c *Call) error {
 	return evalEinsum[float64](op, c, tensor.Float64)
 }
 
-// evalEinsum accumulates the products of all operands in T.
+// evalEinsum accumulates the products of all operands in T. "ij,jk->ik" is a loop over the labels of
+// the output, i and k, around a sum over the others, j.
 func evalEinsum[T wideNumber](op *einsum, c *Call, wide tensor.DType) error {
 	shapes := make([]ir.Shape, len(c.In))
 	for i, t := range c.In {
@@ -216,17 +217,7 @@ func evalEinsum[T wideNumber](op *einsum, c *Call, wide tensor.DType) error {
 	}
 	sum := newWalk(sumDims, sumSteps...)
 	result := make([]T, 1)
-	// Most sums are a single row, for which calling rows would cost more than the sum.
-	short, step := 1, make([]int, len(in)) // terms of such a sum, -1 for others
-	switch {
-	case len(sum.dims) > 1 || len(sum.dims) == 1 && sum.dims[0] > rowLength:
-		short = -1
-	case len(sum.dims) == 1:
-		short = sum.dims[0]
-		for i := range step {
-			step[i] = sum.step(i)
-		}
-	}
+	short, step := singleRow(sum)
 	for o := range y.Len() {
 		rest := o
 		clear(sum.start)
@@ -250,6 +241,22 @@ func evalEinsum[T wideNumber](op *einsum, c *Call, wide tensor.DType) error {
 		}
 	}
 	return nil
+}
+
+// singleRow returns the length of a sum that is one row, for which calling rows would cost more than
+// the sum, as for most, and the steps of its operands along it. The length of other sums is -1.
+func singleRow(sum *walk) (n int, step []int) {
+	step = make([]int, len(sum.start))
+	switch {
+	case len(sum.dims) == 0:
+		return 1, step
+	case len(sum.dims) > 1 || sum.dims[0] > rowLength:
+		return -1, nil
+	}
+	for i := range step {
+		step[i] = sum.step(i)
+	}
+	return sum.dims[0], step
 }
 
 // productSum returns the sum, over n elements, of the products of all operands.
