@@ -45,6 +45,9 @@ func TestEdges(t *testing.T) {
 		{"period of one", "HammingWindow", 17, nil, []*tensor.Tensor{tensor.Scalar(int64(1))}, []int{1}, []float64{4.0 / 46}, ""},
 		{"bounds that are NaN", "Clip", 13, nil, []*tensor.Tensor{f32s(-3, 1, 5, nan), tensor.Scalar(nan), tensor.Scalar[float32](2)}, []int{4}, []float64{-3, 1, 2, math.NaN()}, ""},
 		{"bounds that are NaN", "Clip", 13, nil, []*tensor.Tensor{f32s(-3, 1, 5, nan), tensor.Scalar[float32](0), tensor.Scalar(nan)}, []int{4}, []float64{0, 1, 5, math.NaN()}, ""},
+		{"infinite numbers without a bound", "Clip", 13, nil, []*tensor.Tensor{f32s(float32(-inf), 1, float32(inf), nan)}, []int{4}, []float64{-math.MaxFloat32, 1, math.MaxFloat32, math.NaN()}, ""},
+		{"infinite numbers without a bound", "Clip", 13, nil, []*tensor.Tensor{as(tensor.Float16, f32s(float32(-inf), 1)), nil, as(tensor.Float16, f32s(0.5))}, []int{2}, []float64{-65504, 0.5}, ""},
+		{"infinite numbers and a bound that is one", "Clip", 13, nil, []*tensor.Tensor{f32s(float32(-inf), float32(inf)), f32s(float32(-inf))}, []int{2}, []float64{-inf, math.MaxFloat32}, ""},
 		{"axes beyond the rank", "MeanVarianceNormalization", 13, nil, []*tensor.Tensor{ramp(2, 3)}, []int{2, 3}, []float64{-1, -1, -1, 1, 1, 1}, ""},
 		{"default axes of rank 3", "MeanVarianceNormalization", 9, nil, []*tensor.Tensor{ramp(2, 1, 2)}, []int{2, 1, 2}, []float64{-1.3416407, -0.4472136, 0.4472136, 1.3416407}, ""},
 		{"index of a fraction below 0", "OneHot", 11, nil, []*tensor.Tensor{f32s(-0.5, -1.5), ints(4), f32s(0, 1)}, []int{2, 4}, []float64{1, 0, 0, 0, 0, 0, 0, 1}, ""}, // as the specification has it: cast to int64 first

@@ -188,14 +188,14 @@ func (clip) EvalFast(c *Call) (bool, error) {
 	if c.vec(c.In[0]) == nil {
 		return false, nil
 	}
-	m := mapping{vec.Clip, -infinity, infinity}
+	m := mapping{vec.Clip, -math.MaxFloat32, math.MaxFloat32}
 	for i, bound := range []*float32{&m.alpha, &m.beta} {
 		if t := c.input(i + 1); t != nil {
 			if t.Len() != 1 || t.DType() != tensor.Float32 {
 				return false, nil
 			}
-			if v := tensor.Data[float32](t)[0]; v == v { // NaN bounds nothing
-				*bound = v
+			if *bound = tensor.Data[float32](t)[0]; *bound != *bound { // NaN bounds nothing
+				*bound = [2]float32{-infinity, infinity}[i]
 			}
 		}
 	}

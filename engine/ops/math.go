@@ -88,7 +88,8 @@ func clamp[T tensor.Number](x, low, high T) T {
 	return x
 }
 
-// clip has its bounds as optional inputs with one element. ONNX Clip-11.
+// clip has its bounds as optional inputs with one element, by default the smallest and
+// the largest finite number of the type: infinite numbers are clipped too. ONNX Clip-11.
 type clip struct{}
 
 func newClip(*ir.Node) (Op, error) { return clip{}, nil }
@@ -119,7 +120,21 @@ func (clip) Eval(c *Call) error {
 	case inUnsigned:
 		return clipElements[uint64](c, y, 0, math.MaxUint64)
 	}
-	return clipElements(c, y, math.Inf(-1), math.Inf(1))
+	top := largestFinite(y.DType())
+	return clipElements(c, y, -top, top)
+}
+
+// largestFinite is the largest finite number of a float type.
+func largestFinite(d tensor.DType) float64 {
+	switch d {
+	case tensor.Float16:
+		return 65504
+	case tensor.BFloat16:
+		return 0x1.fep127
+	case tensor.Float32:
+		return math.MaxFloat32
+	}
+	return math.MaxFloat64
 }
 
 func clipElements[T tensor.Number](c *Call, y *tensor.Tensor, low, high T) error {

@@ -398,10 +398,9 @@ func ActivationOf(n *ir.Node) (kernel.Activation, bool) {
 // clipOf reads a Clip, whose bounds are attributes before version 11 and inputs from then on. A lower
 // bound above the upper one is left to the operator.
 func clipOf(n *ir.Node, attr func(string, float32) float32) (kernel.Activation, bool) {
-	inf := float32(math.Inf(1))
-	act := kernel.Activation{Kind: kernel.Clip, Alpha: -inf, Beta: inf}
+	act := kernel.Activation{Kind: kernel.Clip, Alpha: -math.MaxFloat32, Beta: math.MaxFloat32} // infinite numbers are clipped too
 	if n.Version < 11 {
-		act.Alpha, act.Beta = attr("min", -math.MaxFloat32), attr("max", math.MaxFloat32) // infinite numbers are clipped too
+		act.Alpha, act.Beta = attr("min", act.Alpha), attr("max", act.Beta)
 		return act, act.Alpha <= act.Beta
 	}
 	for i, bound := range []*float32{&act.Alpha, &act.Beta} {
