@@ -72,6 +72,11 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 	}
 	t := New(d, shape...)
 	copy(t.data, data)
+	if d == Bool {
+		for i, b := range t.data { // true is 1 in memory, whatever a file has
+			t.data[i] = min(b, 1)
+		}
+	}
 	return t, nil
 }
 

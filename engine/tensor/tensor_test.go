@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strings"
@@ -11,6 +12,18 @@ import (
 func TestNpyHeaderOfAnySize(t *testing.T) {
 	if _, err := ReadNpy(strings.NewReader("\x93NUMPY\x02\x00\x00\x00\x00\x80")); err == nil {
 		t.Error("a header of 2 GiB is read")
+	}
+}
+
+// TestNpyBools: true is 1 in memory, whatever a file has.
+func TestNpyBools(t *testing.T) {
+	var file bytes.Buffer
+	if err := WriteNpy(&file, Of([]uint8{0, 1, 2, 255}, 4)); err != nil {
+		t.Fatal(err)
+	}
+	x, err := ReadNpy(strings.NewReader(strings.Replace(file.String(), "|u1", "|b1", 1)))
+	if err != nil || x.DType() != Bool || !slices.Equal(x.Bytes(), []byte{0, 1, 1, 1}) {
+		t.Errorf("%v: %v", x.Bytes(), err)
 	}
 }
 
