@@ -52,19 +52,21 @@ var neonGemm = gemmUnit{rows: 6, columns: 16, gflops: 30,
 		gemvNEON(bfloat16s, arm64.GemvRowsBFloat16, arm64.GemvColumns32BFloat16, arm64.GemvColumns4BFloat16),
 	}}
 
+// gemvNEON makes a unit for products of one row. Its strips keep an offset, as gemv512's do.
 func gemvNEON(of numberType, rows func(y, w, x unsafe.Pointer, n, rows, rowBytes int), many, four func(y, w, x unsafe.Pointer, n, rowBytes int)) gemvUnit {
 	each := of.bytes()
 	return gemvUnit{rows, func(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
+		at := 0
 		for ; columns >= 32; columns -= 32 {
-			many(y, w, x, n, rowBytes)
-			y, w = unsafe.Add(y, 4*32), unsafe.Add(w, each*32)
+			many(unsafe.Add(y, 4*at), unsafe.Add(w, each*at), x, n, rowBytes)
+			at += 32
 		}
 		for ; columns >= 4; columns -= 4 {
-			four(y, w, x, n, rowBytes)
-			y, w = unsafe.Add(y, 4*4), unsafe.Add(w, each*4)
+			four(unsafe.Add(y, 4*at), unsafe.Add(w, each*at), x, n, rowBytes)
+			at += 4
 		}
 		if columns > 0 {
-			plainGemm.gemv[of].strip(y, w, x, n, rowBytes, columns)
+			plainGemm.gemv[of].strip(unsafe.Add(y, 4*at), unsafe.Add(w, each*at), x, n, rowBytes, columns)
 		}
 	}}
 }
