@@ -372,7 +372,7 @@ func example(name string, labels *label.Set) string {
 	if hint := nearest.Hint(name, names); hint != "" {
 		return hint
 	}
-	return fmt.Sprintf("; its %d begin with %s", len(names), strings.Join(names[:min(len(names), 5)], ", "))
+	return fmt.Sprintf("; its %d classes begin with %s", len(names), strings.Join(names[:min(len(names), 5)], ", "))
 }
 
 // Heads lists the names of the heads in alphabetical order.

@@ -41,9 +41,9 @@ func loadDetector(c *cli.Context, standard string, more ...zoo.Option) (*zoo.Mod
 	case c.Context.Err() != nil:
 		return nil, c.Context.Err()
 	case errors.As(err, &tried):
-		return nil, noModel(fmt.Errorf("the standard %w; or name a model of your own: --model PATH.onnx", err))
+		return nil, noModel(fmt.Errorf("the default %w; or name a model of your own: --model PATH.onnx", err))
 	case err != nil:
-		return nil, noModel(fmt.Errorf("the standard model %s: %w", standard, err))
+		return nil, noModel(fmt.Errorf("the default model %s: %w", standard, err))
 	}
 	all, err := zoo.All()
 	if err != nil {

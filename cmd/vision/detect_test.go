@@ -235,7 +235,7 @@ func TestDetectWithoutModel(t *testing.T) {
 	t.Setenv("VISION_HOME", home)
 	t.Setenv("VISION_OFFLINE", "1")
 	code, out, errOut := vis("detect", "street.jpg")
-	if code != exitModel || out != "" || strings.Count(errOut, "\n") != 1 || !strings.HasPrefix(errOut, `vision: the standard model "yolox-nano": yolox_nano.onnx (`) ||
+	if code != exitModel || out != "" || strings.Count(errOut, "\n") != 1 || !strings.HasPrefix(errOut, `vision: the default model "yolox-nano": yolox_nano.onnx (`) ||
 		!strings.Contains(errOut, ") at "+home) || !strings.Contains(errOut, "--model PATH.onnx") {
 		t.Errorf("code %d, %q", code, errOut)
 	}
