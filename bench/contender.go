@@ -122,8 +122,8 @@ func begin(name, fed string, o opening) (r runner, hello ready) {
 	return r, hello
 }
 
-// warmUp is how long an engine runs before it is timed: others ran since, and
-// processors that idled have empty caches and low clocks.
+// warmUp is how long an engine runs before it is timed: since its last turn others
+// ran, and processors that idled have empty caches and low clocks.
 const warmUp = 100 * time.Millisecond
 
 // measure times n runs after some that warm up.
@@ -149,8 +149,8 @@ func measure(r runner, n int) sample {
 
 func since(t time.Time) float64 { return time.Since(t).Seconds() * 1e3 }
 
-// peakMiB is the most memory the process held, mapped files included, by what
-// Linux tells; 0 elsewhere.
+// peakMiB is the most memory the process held, mapped files included, as Linux
+// reports it; 0 on other systems.
 func peakMiB() float64 {
 	if runtime.GOOS != "linux" {
 		return 0

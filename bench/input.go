@@ -230,7 +230,7 @@ func random(r *rand.Rand, a array) *tensor.Tensor {
 	return t
 }
 
-// compared is how many numbers of the first output are held beside another
+// compared is how many numbers of the first output are compared with another
 // engine's.
 const compared = 2000
 

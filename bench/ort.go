@@ -93,7 +93,7 @@ func ortValue(t *tensor.Tensor) (ort.Value, error) {
 	return ort.NewCustomDataTensor(shape, t.Bytes(), kind)
 }
 
-// ortScalar is a value without dimensions, which the binding does not make of
+// ortScalar is a value without dimensions, which the binding does not make from
 // bytes.
 func ortScalar(t *tensor.Tensor) (ort.Value, error) {
 	switch t.DType() {

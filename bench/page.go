@@ -43,8 +43,8 @@ func (p *page) write(text string) error {
 	return os.Rename(temporary, p.path)
 }
 
-// commandLine is how to call this program so again, files by their last names:
-// where they lie is not the same elsewhere.
+// commandLine returns the command that repeats this call, with files by their base
+// names: their folders are others elsewhere.
 func commandLine(args []string) string {
 	words := []string{"go run ."}
 	for _, a := range args {

@@ -14,8 +14,8 @@ type peaks struct {
 	asAVX2        bool
 }
 
-// look measures for a while and keeps what is better. A neighbour that takes
-// half of the core may do so for seconds: looking again now and then helps.
+// look measures for a while and keeps what is better. Another virtual machine that
+// takes half of the core may do so for seconds: measuring again now and then helps.
 func (p *peaks) look(during time.Duration) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

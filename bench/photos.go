@@ -191,7 +191,7 @@ func (r *photoRace) vision() (time.Duration, error) {
 	return time.Since(start), err
 }
 
-// together times all processes doing their share at once.
+// together times all processes doing their shares at the same time.
 func (r *photoRace) together(do func(i int) error) (time.Duration, error) {
 	errs := make([]error, r.workers)
 	var wg sync.WaitGroup

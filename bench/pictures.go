@@ -51,7 +51,7 @@ func pictureSteps(r *photoRace, rounds int) error {
 	return p.sizes(rounds)
 }
 
-// load decodes all photos, here and there.
+// load decodes all photos, with this program and with Pillow.
 func (p *pictureRace) load() error {
 	for _, f := range p.files {
 		m, err := vision.Open(f)

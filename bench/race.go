@@ -61,8 +61,8 @@ type child struct {
 	failed error
 }
 
-// race measures every contender on one model, in turns, the order turning too;
-// benchncnn, which cannot be held, has its turn alone.
+// race measures every contender on one model, in turns whose order rotates too;
+// benchncnn, which cannot be paused, runs by itself.
 func race(ctx context.Context, s *settings, model string, threads int, others ncnnTimes) ([]row, error) {
 	unpin, err := pin(threads)
 	if err != nil {
@@ -223,8 +223,8 @@ func exception(text string) string {
 	return strings.Join(strings.Fields(opencvPlace.ReplaceAllString(said, "")), " ")
 }
 
-// rest is how long nobody runs after a turn: ONNX Runtime's threads spin for some
-// 35 ms after a run, in the way of whoever comes next.
+// rest is the pause after each turn: ONNX Runtime's threads spin for some 35 ms
+// after a run, and would slow the next contender down.
 const rest = 60 * time.Millisecond
 
 // turn lets a contender run for about 30 ms, between two probes.
@@ -264,7 +264,7 @@ func rowsOf(children []*child) []row {
 	return rows
 }
 
-// compareRows fills in what one contender alone cannot tell: the operations that
+// compareRows fills in what one contender alone cannot know: the operations that
 // this engine counted, and ratios against ONNX Runtime. The rows begin with the
 // children's.
 func compareRows(rows []row, children []*child) {

@@ -116,7 +116,7 @@ func known(format string, x float64) string {
 	return fmt.Sprintf(format, x)
 }
 
-// notes tell how to read these rows.
+// notes say how to read these rows.
 func (r *report) notes() string {
 	s := &strings.Builder{}
 	note := func(when bool, text string) {

@@ -19,7 +19,7 @@ const (
 	defaultSegmenter = "fcn-resnet50-12-int8"
 )
 
-// loadDetector opens the model that --model names, else the standard one, which is
+// loadDetector opens the model that --model names, else the default one, which is
 // fetched if it is not cached.
 func loadDetector(c *cli.Context, standard string, more ...zoo.Option) (*zoo.Model, error) {
 	zo, err := zooOptions(c)
