@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"strings"
 
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/detect"
@@ -159,4 +160,29 @@ func ExampleMask() {
 	}
 	fmt.Println(m.Area(), m.Bounds(), m.RLE(), m.Polygons())
 	// Output: 6 {1 1 4 3} 5220007 [[1 1 4 1 4 3 1 3]]
+}
+
+// A model found the only object, but too far right: the boxes have an IoU of 34/46,
+// which is enough at five of the ten thresholds from 0.50 to 0.95.
+func ExampleEvaluateCOCO() {
+	truth, err := detect.ReadCOCOTruth(strings.NewReader(`{"images":[{"id":1,"width":100,"height":100}],"categories":[{"id":18,"name":"dog"}],
+		"annotations":[{"image_id":1,"category_id":18,"bbox":[10,10,40,40],"area":1600}]}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	results, err := detect.ReadCOCOResults(strings.NewReader(`[{"image_id":1,"category_id":18,"bbox":[16,10,40,40],"score":0.9}]`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	metrics, err := detect.EvaluateCOCO(truth, results, detect.COCOBoxes)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, m := range metrics[:3] {
+		fmt.Printf("%s at IoU %s: %.2f\n", m.Name, m.IoU, m.Value)
+	}
+	// Output:
+	// AP at IoU 0.50:0.95: 0.50
+	// AP50 at IoU 0.50: 1.00
+	// AP75 at IoU 0.75: 0.00
 }
