@@ -207,6 +207,9 @@ func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
 		}
 		node.Inputs = append(node.Inputs, name)
 	}
+	if isLayer && n.Op != "MatMul" && (len(n.Inputs) < 3 || n.Inputs[2] == nil) {
+		node.Inputs = append(node.Inputs[:2], e.bias(n, &c))
+	}
 	var coded []*ir.Value
 	for i, v := range n.Outputs {
 		name := e.name(v)
@@ -225,9 +228,6 @@ func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
 		coded = append(coded, v)
 	}
 	out.Nodes = append(out.Nodes, node)
-	if isLayer && n.Op != "MatMul" && (len(n.Inputs) < 3 || n.Inputs[2] == nil) {
-		node.Inputs = append(node.Inputs[:2], e.bias(n, &c))
-	}
 	for i, v := range coded {
 		e.codes(v, node.Outputs[i], e.decoded(v))
 	}

@@ -128,6 +128,20 @@ func (n *network) quantized(t *testing.T, opset int64, metadata ...onnx.Entry) (
 	if err != nil {
 		t.Fatalf("opset %d: %v", opset, err)
 	}
+	made := map[string]bool{"": true, "x": true}
+	for _, c := range r.Model.Graph.Initializers {
+		made[c.Name] = true
+	}
+	for _, node := range r.Model.Graph.Nodes {
+		for _, name := range node.Inputs {
+			if !made[name] {
+				t.Errorf("node %s reads %s before it is made", node.Name, name) // which onnx.checker refuses
+			}
+		}
+		for _, name := range node.Outputs {
+			made[name] = true
+		}
+	}
 	return s, r
 }
 
