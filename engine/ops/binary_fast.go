@@ -15,7 +15,7 @@ var pairings = map[string]vec.Pair{
 	"Max": vec.Max, "Min": vec.Min, "Sum": vec.Add, "Mean": vec.Add,
 }
 
-// EvalFast combines float32, int32 and int64 operands row by row.
+// EvalFast combines float32, int32 and int64 operands row by row, and bits.
 func (op binaryOp) EvalFast(c *Call) (bool, error) {
 	return op.fast(c, c.In[0], c.In[1])
 }
@@ -24,7 +24,7 @@ func (op binaryOp) EvalFast(c *Call) (bool, error) {
 func (op binaryOp) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
 	pair, ok := pairings[c.Node.Op]
 	if !ok || c.Node.Domain != "" {
-		return false, nil
+		return c.joinBits(a, b)
 	}
 	if c.vec(a, b) == nil {
 		return op.evalInts(c, a, b)

@@ -69,9 +69,12 @@ func mappingOf(n *ir.Node) (m mapping, ok bool) {
 	return m, a.Err() == nil
 }
 
-// EvalFast computes float32: with a kernel if there is one, otherwise with Eval's
+// EvalFast computes Not, and float32: with a kernel if there is one, otherwise with Eval's
 // function, without its conversions but on several threads.
 func (op elementwise) EvalFast(c *Call) (bool, error) {
+	if c.Node.Op == "Not" {
+		return c.joinBits(c.In[0], c.In[0])
+	}
 	if c.vec(c.In[0]) == nil || op.f64 == nil {
 		return false, nil
 	}

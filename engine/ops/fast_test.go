@@ -366,9 +366,16 @@ func TestFastChoices(t *testing.T) {
 			fastRow{op: op, version: 16, in: list(counted[int64](5, 2, shapes[0]...), counted[int64](3, 1, shapes[1]...))}.check(t)
 			fastRow{op: op, version: 16, in: list(counted[int32](5, 2, shapes[0]...), counted[int32](3, 1, shapes[1]...))}.check(t)
 		}
-		cond := tensor.New(tensor.Bool, shapes[1]...)
-		for j := range tensor.Data[bool](cond) {
-			tensor.Data[bool](cond)[j] = j%3 == 0
+		cond, other := as(tensor.Bool, counted[int64](3, 0, shapes[1]...)), as(tensor.Bool, counted[int64](2, 0, shapes[0]...))
+		for _, op := range []string{"And", "Or", "Xor", "Equal"} {
+			fastRow{op: op, version: 7, in: list(other, cond)}.check(t)
+			fastRow{op: op, version: 7, in: list(cond, cond)}.check(t)
+		}
+		fastRow{op: "Not", version: 1, in: list(cond)}.check(t)
+		fastRow{op: "Equal", version: 19, in: list(as(tensor.Uint8, cond), as(tensor.Uint8, other))}.check(t)
+		fastRow{op: "BitwiseXor", version: 18, in: list(counted[int32](1000, 500, shapes[0]...), counted[int32](70, 0, shapes[1]...)), plain: true}.check(t)
+		for _, d := range []tensor.DType{tensor.Bool, tensor.Float16} {
+			fastRow{op: "Where", version: 16, in: list(cond, as(d, other), as(d, counted[int64](5, 2, 1)))}.check(t)
 		}
 		fastRow{op: "Where", version: 16, in: list(cond, special(1, shapes[0]...), special(2, shapes[1]...))}.check(t)
 		fastRow{op: "Where", version: 16, in: list(cond, counted[int64](5, 2, shapes[0]...), counted[int64](3, 1, 1))}.check(t)
