@@ -50,6 +50,31 @@ func TestFastMoves(t *testing.T) {
 	}
 }
 
+func TestFastExpand(t *testing.T) {
+	for _, s := range [][2][]int{{{5}, {3, 5}}, {{5, 1}, {5, 9}}, {{1, 4, 1, 1}, {2, 4, 30, 31}}, {{6, 1, 7, 1}, {6, 5, 7, 4}}, {{1, 1, 40, 50}, {3, 4, 40, 50}}, {{1, 300}, {900, 300}}, {{2, 1, 3, 1, 2}, {2, 70, 3, 200, 2}}, {{1, 0}, {4, 0}}} {
+		for _, x := range list(random(1, s[0]...), counted[int64](1000, 0, s[0]...), as(tensor.Uint8, counted[int64](256, 0, s[0]...)), as(tensor.Float16, random(2, s[0]...))) {
+			want := tensor.New(x.DType(), s[1]...)
+			if err := broadcastWalk(s[1], s[0]).move(testRun(), want, x); err != nil {
+				t.Fatal(err)
+			}
+			for _, shared := range []bool{false, true} {
+				c := &Call{In: list(x, tensor.Of(as64(s[1]))), Out: make([]*tensor.Tensor, 1), Run: fastRun(kernel.Best(), shared)}
+				if err := (expand{}).Eval(c); err != nil || !slices.Equal(c.Out[0].Bytes(), want.Bytes()) {
+					t.Fatalf("%v to %v goes wrong: %v", x, s[1], err)
+				}
+			}
+		}
+	}
+}
+
+func as64(v []int) []int64 {
+	out := make([]int64, len(v))
+	for i := range v {
+		out[i] = int64(v[i])
+	}
+	return out
+}
+
 func TestFastRegions(t *testing.T) {
 	x := random(1, 2, 5, 30, 200)
 	boxes := tensor.Of([]float32{0, 0, 10, 10, -5, -3, 40.5, 12, 3, 4, 190, 29, 20, 10, 20.5, 10.2, 199, 29, 400, 400, -50, -50, -20, -20, 30, 20, 10, 5, 1, 1, 198, 3}, 8, 4)

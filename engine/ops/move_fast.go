@@ -10,6 +10,9 @@ import (
 // move copies elements of any type along a walk of y (operand 0) and x, on several threads: contiguous
 // runs by copying, transposed matrices in blocks that stay in the cache.
 func (c *Call) move(w *walk, y, x *tensor.Tensor) error {
+	if d := w.repeated(); d >= 0 && y.DType().Size() > 0 {
+		return c.replicate(w, d, y, x)
+	}
 	switch y.DType().Size() {
 	case 1:
 		return moveRows(c, w, y.Bytes(), x.Bytes())
@@ -31,6 +34,42 @@ func (c *Call) move(w *walk, y, x *tensor.Tensor) error {
 	return w.move(c.Run, y, x)
 }
 
+// repeated returns the outermost dimension along which all that is in it repeats, -1 if
+// there is none in a dense destination.
+func (w *walk) repeated() int {
+	last := len(w.dims) - 1
+	d := slices.Index(w.strides[1], 0)
+	if d < 0 || d == last || w.start[0] != 0 || slices.Contains(w.dims, 0) || !slices.Equal(w.strides[0], tensor.Strides(w.dims)) {
+		return -1
+	}
+	return d
+}
+
+// replicate moves what is in dimension d once and copies it from there.
+func (c *Call) replicate(w *walk, d int, y, x *tensor.Tensor) error {
+	rest := &walk{dims: slices.Delete(slices.Clone(w.dims), d, d+1), start: w.start}
+	for _, s := range w.strides {
+		rest.strides = append(rest.strides, slices.Delete(slices.Clone(s), d, d+1))
+	}
+	if err := c.move(rest, y, x); err != nil {
+		return err
+	}
+	n, block, dst := w.dims[d], w.strides[0][d]*y.DType().Size(), y.Bytes()
+	if block < 512 {
+		return c.share(len(dst)/block/n, 0.05*float64(n*block)+20, func(from, to int) {
+			for o := from; o < to; o++ {
+				repeat(dst[o*n*block:][:n*block], block)
+			}
+		})
+	}
+	return c.share(len(dst)/block/n*(n-1), 0.05*float64(block)+5, func(from, to int) {
+		for i := from; i < to; i++ {
+			o := i / (n - 1) * n
+			copy(dst[(o+1+i%(n-1))*block:][:block], dst[o*block:])
+		}
+	})
+}
+
 func moveRows[T any](c *Call, w *walk, dst, src []T) error {
 	stepY, stepX := w.step(0), w.step(1)
 	size := float64(unsafe.Sizeof(*new(T)))
@@ -39,10 +78,12 @@ func moveRows[T any](c *Call, w *walk, dst, src []T) error {
 		return c.rows(w, 0.05*size, func(n int, at []int) { copy(dst[at[0]:at[0]+n], src[at[1]:]) })
 	case stepY == 1 && stepX == 0:
 		return c.rows(w, 0.1*size, func(n int, at []int) {
-			out, v := dst[at[0]:at[0]+n], src[at[1]]
-			for i := range out {
-				out[i] = v
+			out := dst[at[0] : at[0]+n]
+			head := out[:min(n, 32)]
+			for i := range head {
+				head[i] = src[at[1]]
 			}
+			repeat(out, len(head))
 		})
 	}
 	if s := w.squares(); s != nil {

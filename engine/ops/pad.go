@@ -238,51 +238,29 @@ func (op pad) Eval(c *Call) error {
 		return err
 	}
 	c.Out[0] = y
-	return op.fill(c.Run, y, x, p.value, origins)
-}
-
-// fill writes y. Index i along axis a is taken from index origins[a][i] of x.
-func (op pad) fill(run *Run, y, x, value *tensor.Tensor, origins [][]int) error {
-	from, of := newCopier(y, x), newCopier(y, value)
-	steps, into := tensor.Strides(x.Shape()), tensor.Strides(y.Shape())
-	last := len(origins) - 1
-	work := 0
-	var axis func(a, to, at int) error
-	axis = func(a, to, at int) error {
-		if a > last {
-			from.copy(to, at, 1)
-			return nil
-		}
-		o := origins[a]
-		for i := 0; i < len(o); i++ {
-			switch {
-			case o[i] < 0:
-				n := 1
-				for i+n < len(o) && o[i+n] < 0 {
-					n++
-				}
-				of.fill(to+i*into[a], 0, n*into[a])
-				i += n - 1
-			case a == last:
-				n := 1
-				for i+n < len(o) && o[i+n] == o[i]+n {
-					n++
-				}
-				from.copy(to+i, at+o[i], n)
-				i += n - 1
-			default:
-				if err := axis(a+1, to+i*into[a], at+o[i]*steps[a]); err != nil {
-					return err
-				}
+	from, of, steps := newCopier(y, x), newCopier(y, p.value), tensor.Strides(x.Shape())
+	for i := range y.Len() {
+		if i&0xffff == 0 {
+			if err := c.Run.Check(); err != nil {
+				return err
 			}
 		}
-		if work += len(o); work > 1<<18 {
-			work = 0
-			return run.Check()
+		rest, at := i, 0
+		for a := len(origins) - 1; a >= 0 && at >= 0; a-- {
+			if o := origins[a][rest%len(origins[a])]; o < 0 {
+				at = -1
+			} else {
+				at += o * steps[a]
+			}
+			rest /= len(origins[a])
 		}
-		return nil
+		if at < 0 {
+			of.copy(i, 0, 1)
+		} else {
+			from.copy(i, at, 1)
+		}
 	}
-	return axis(0, 0, 0)
+	return nil
 }
 
 // floatOf returns a number in a float dtype.
