@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/visionzoo/vision/assets"
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -133,6 +135,47 @@ func TestNothingBesideAnError(t *testing.T) {
 	}
 	if part, err := s.Slice("", ""); part != nil || !errors.Is(err, engine.ErrClosed) {
 		t.Errorf("a slice of a closed session: %v, %v", part, err)
+	}
+}
+
+// TestClosed: a slice ends with the session that it came from, which may have been built,
+// and what reads constants does not read them where they were.
+func TestClosed(t *testing.T) {
+	b := ir.NewBuilder(21)
+	x := b.Input("x", tensor.Float32, ir.ShapeOf(ir.Sym("n")))
+	b.Output("y", b.Node("Tile", []*ir.Value{x, b.Const("times", tensor.Of([]int64{2}, 1))}))
+	built := opened(t, b)
+	path := filepath.Join(t.TempDir(), "tile.onnx")
+	vector := &onnx.Type{Kind: onnx.KindTensor, ElemType: 1, HasShape: true, Dims: []onnx.Dim{{Param: "n"}}}
+	if err := onnx.WriteFile(path, &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+		Inputs: []*onnx.ValueInfo{{Name: "x", Type: vector}}, Outputs: []*onnx.ValueInfo{{Name: "y"}},
+		Nodes:        []*onnx.Node{{OpType: "Tile", Inputs: []string{"x", "times"}, Outputs: []string{"y"}}},
+		Initializers: []*onnx.Tensor{{Name: "times", DataType: 7, Dims: []int64{1}, Raw: []byte{2, 0, 0, 0, 0, 0, 0, 0}, HasRaw: true}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	mapped, err := engine.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]*engine.Session{"built": built, "mapped": mapped} {
+		part, err := s.Slice("", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cost, err := s.CostOf(map[string][]int{"x": {3}}); err != nil || cost.Values < 4*(3+6) {
+			t.Errorf("%s: costs %+v, %v", name, cost, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, run := part.Run(context.Background(), engine.Values{"x": tensor.New(tensor.Float32, 3)})
+		_, cost := s.CostOf(map[string][]int{"x": {3}})
+		for what, err := range map[string]error{"a run": run, "a cost": cost, "a guard": s.Guard(func() error { return nil })} {
+			if !errors.Is(err, engine.ErrClosed) {
+				t.Errorf("%s: %s after Close: %v", name, what, err)
+			}
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ type Cost struct {
 }
 
 // Cost adds up the model's layers.
-func (s *Session) Cost() Cost { return costOf(s.model.Graph) }
+func (s *Session) Cost() Cost { return costOf(s.orEmpty().model.Graph) }
 
 func costOf(g *ir.Graph) Cost {
 	var c Cost
@@ -141,12 +141,24 @@ func count(s ir.Shape) float64 {
 type LoadCost struct{ Total, Pack time.Duration }
 
 // LoadCost returns how long opening the session took.
-func (s *Session) LoadCost() LoadCost { return LoadCost{s.opened, s.runner.PackTime()} }
+func (s *Session) LoadCost() LoadCost {
+	s = s.orEmpty()
+	return LoadCost{s.opened, s.runner.PackTime()}
+}
 
 // CostOf is Cost for inputs of the given shapes, for models that leave dimensions
 // open; an input that shapes does not name keeps its declared shape. Shapes that
 // the model cannot take are an error.
-func (s *Session) CostOf(shapes map[string][]int) (Cost, error) {
+func (s *Session) CostOf(shapes map[string][]int) (c Cost, err error) {
+	s = s.orEmpty()
+	err = s.Guard(func() error { // shapes may be constants
+		c, err = s.costOf(shapes)
+		return err
+	})
+	return c, err
+}
+
+func (s *Session) costOf(shapes map[string][]int) (Cost, error) {
 	g := s.model.Graph.Clone()
 	named := 0
 	for _, v := range g.Inputs {

@@ -15,7 +15,7 @@ import (
 // long as Open, and holds weights of its own.
 func (s *Session) Defaults() []Info {
 	var out []Info
-	for _, d := range s.model.Defaults {
+	for _, d := range s.orEmpty().model.Defaults {
 		out = append(out, Info{d.Const.Name, d.Fact})
 	}
 	return out

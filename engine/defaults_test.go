@@ -3,12 +3,14 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -136,5 +138,42 @@ func TestNoDefaults(t *testing.T) {
 	one := tensor.Of([]float32{1}, 1)
 	if _, err := s.Run(context.Background(), engine.Values{"x": one, "scale": one}); err == nil || len(s.Defaults()) != 0 {
 		t.Errorf("defaults %v: %v", s.Defaults(), err)
+	}
+}
+
+// There is no file to open anew for other values of a model that was built.
+func TestBuiltDefaults(t *testing.T) {
+	b := ir.NewBuilder(21)
+	w := b.Const("w", tensor.Of([]float32{1, 2}, 2))
+	b.Output("y", b.Node("Add", []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(2)), w}))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Defaults = []ir.Default{{Const: w, Fact: w.Fact}}
+	s, err := engine.OpenModel(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := tensor.New(tensor.Float32, 2)
+	if _, err := s.Run(context.Background(), engine.Values{"x": two, "w": two}); err == nil || !strings.Contains(err.Error(), `there is no input "w"`) || len(s.Defaults()) != 0 {
+		t.Errorf("defaults %v: %v", s.Defaults(), err)
+	}
+}
+
+// A sparse tensor's indices are one number or one vector for each value.
+func TestSparseIndices(t *testing.T) {
+	for _, shape := range [][]int64{{}, {1, 1}, {1, 1, 1}} { // of one index
+		m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{Outputs: []*onnx.ValueInfo{{Name: "y"}},
+			Nodes: []*onnx.Node{{OpType: "Identity", Inputs: []string{"w"}, Outputs: []string{"y"}}},
+			SparseInitializers: []*onnx.SparseTensor{{Dims: []int64{2, 2, 2}, Values: &onnx.Tensor{Name: "w", DataType: 1, Dims: []int64{1}, Floats: []float32{3}},
+				Indices: &onnx.Tensor{DataType: 7, Dims: shape, Int64s: []int64{1}}}}}}
+		var data bytes.Buffer
+		if err := onnx.Write(&data, m); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := engine.OpenBytes(data.Bytes()); err == nil || !strings.Contains(err.Error(), fmt.Sprintf(`sparse tensor "w": 1 values with indices of shape %v`, shape)) {
+			t.Errorf("%v: %v", shape, err)
+		}
 	}
 }

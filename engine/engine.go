@@ -51,13 +51,14 @@ func (i Info) String() string { return onnx.Quote(i.Name) + " " + i.Fact.String(
 
 // Session is an opened model. It is safe for concurrent use: several runs may be
 // under way at the same time, each with its own memory for inner values, all
-// sharing one copy of the weights.
+// sharing one copy of the weights. One that was not opened, nil or a zero value,
+// describes an empty model, and its runs fail.
 type Session struct {
 	file    string    // the model's name in messages
 	model   *ir.Model // as in the file
 	options options
-	mapped  *mapped // the files in which constants lie; nil: none
-	closers []io.Closer
+	mapped  *mapped       // the files in which constants lie; nil: none
+	closers []io.Closer   // in turn: mapped first; none of a slice
 	runner  *plan.Runner  // runs the optimised graph
 	spare   sync.Pool     // of *arguments
 	reports []pass.Report // what each pass did
@@ -147,7 +148,7 @@ func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *
 	if s, err = begin(ctx, m, name, o); err != nil {
 		return nil, err
 	}
-	s.mapped = in
+	s.mapped, s.closers = in, []io.Closer{in}
 	if given == nil && len(m.Defaults) > 0 {
 		s.given = newGivenDefaults(func(ctx context.Context, given []string) (*Session, error) {
 			return open(ctx, data, name, files, in, o, given)
@@ -162,7 +163,8 @@ func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *
 }
 
 // OpenModel opens a model that was built in memory, for instance by an importer of
-// another format; see ir.Builder. The session owns the model from then on.
+// another format; see ir.Builder. The session owns the model from then on. What the model
+// has of Defaults stays constant.
 func OpenModel(m *ir.Model, opts ...Option) (*Session, error) {
 	return OpenModelContext(context.Background(), m, opts...)
 }
@@ -182,9 +184,13 @@ func OpenModelContext(ctx context.Context, m *ir.Model, opts ...Option) (s *Sess
 	if err := o.check(ctx); err != nil {
 		return nil, err
 	}
-	if s, err = begin(ctx, m, name, o); err != nil {
+	whole := *m
+	whole.Defaults = nil // another value would take the file to open anew
+	if s, err = begin(ctx, &whole, name, o); err != nil {
 		return nil, err
 	}
+	s.mapped = newMapped()
+	s.closers = []io.Closer{s.mapped}
 	err = s.prepare(ctx)
 	s.opened = time.Since(start)
 	return s, err
@@ -280,10 +286,9 @@ func (s *Session) prepare(ctx context.Context) error {
 // Closing twice does nothing, and neither does closing the nil session that Open returns
 // with an error.
 func (s *Session) Close() error {
-	if s == nil || s.closed.Swap(true) || len(s.closers) == 0 {
+	if s == nil || s.closed.Swap(true) {
 		return nil
 	}
-	s.mapped.close()
 	var first error
 	for _, c := range s.closers {
 		if err := c.Close(); err != nil && first == nil {
@@ -296,10 +301,19 @@ func (s *Session) Close() error {
 
 // Inputs describes the inputs that Run takes, in the model's order; Defaults are
 // further ones.
-func (s *Session) Inputs() []Info { return infos(s.runner.Inputs()) }
+func (s *Session) Inputs() []Info { return infos(s.orEmpty().runner.Inputs()) }
 
 // Outputs describes the outputs that Run returns, in the model's order.
-func (s *Session) Outputs() []Info { return infos(s.runner.Outputs()) }
+func (s *Session) Outputs() []Info { return infos(s.orEmpty().runner.Outputs()) }
+
+// orEmpty is the session, or one of an empty model if it was not opened.
+func (s *Session) orEmpty() *Session {
+	if s != nil && s.runner != nil {
+		return s
+	}
+	g := &ir.Graph{}
+	return &Session{file: "model", model: &ir.Model{Graph: g}, runner: plan.NewRunner(g, plan.Options{})}
+}
 
 // infos describes values.
 func infos(values []*ir.Value) []Info {

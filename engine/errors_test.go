@@ -1,17 +1,21 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/visionzoo/vision/assets"
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -123,4 +127,114 @@ func TestNil(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
+}
+
+// TestPublicFace calls everything that a program can reach with arguments that are nil or
+// empty, of sessions and builders that are: errors may come of it, but no panic.
+func TestPublicFace(t *testing.T) {
+	opened, err := engine.OpenBytes(assets.Model())
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed, err := engine.OpenBytes(assets.Model())
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	calm := func(name string, call func()) {
+		defer func() {
+			if r := recover(); r != nil {
+				t.Errorf("%s panics: %v", name, r)
+			}
+		}()
+		call()
+	}
+	for name, of := range map[string]any{
+		"no session": (*engine.Session)(nil), "an empty session": &engine.Session{}, "a session": opened, "a closed session": closed,
+		"an empty builder": &ir.Builder{}, "a builder": ir.NewBuilder(17),
+		"an empty graph": &ir.Graph{}, "an empty node": &ir.Node{}, "an empty value": &ir.Value{}, "an empty fact": &ir.Fact{}, "an empty shape": &ir.Shape{},
+		"an empty error": &ir.NodeError{Err: fs.ErrClosed}, "no files": (*onnx.Files)(nil),
+	} {
+		v := reflect.ValueOf(of)
+		for i := range v.NumMethod() {
+			m := v.Method(i)
+			var args []reflect.Value
+			for k := range m.Type().NumIn() {
+				arg := m.Type().In(k)
+				switch {
+				case arg == reflect.TypeFor[io.Writer]():
+					args = append(args, reflect.ValueOf(io.Discard))
+				case arg.Kind() == reflect.Func:
+					args = append(args, reflect.MakeFunc(arg, func([]reflect.Value) (out []reflect.Value) {
+						for o := range arg.NumOut() {
+							out = append(out, reflect.Zero(arg.Out(o)))
+						}
+						return out
+					}))
+				case k < m.Type().NumIn()-1 || !m.Type().IsVariadic():
+					args = append(args, reflect.Zero(arg))
+				}
+			}
+			calm(name+"'s "+v.Type().Method(i).Name, func() { m.Call(args) })
+		}
+	}
+	var ctx context.Context
+	failing := map[string]func() error{
+		"ReadTensor of nothing":   func() error { _, err := engine.ReadTensor(nil, engine.Info{}); return err },
+		"NewFact of nothing":      func() error { _, err := ir.NewFact(nil); return err },
+		"NewValueOf nothing":      func() error { _, err := ir.NewValueOf(nil); return err },
+		"NewValueOf an empty one": func() error { _, err := ir.NewValueOf(&onnx.Value{}); return err },
+		"Load of nothing":         func() error { _, err := ir.Load(context.Background(), nil, ir.LoadOptions{}); return err },
+		"Load of no graph": func() error {
+			_, err := ir.Load(context.Background(), &onnx.Model{IRVersion: 8}, ir.LoadOptions{})
+			return err
+		},
+		"Read of nothing":  func() error { _, err := onnx.ReadContext(ctx, nil); return err },
+		"Write of nothing": func() error { return onnx.Write(io.Discard, nil) },
+		"external data of nothing": func() error {
+			_, err := onnx.FilesFrom(nil).Read([]onnx.Entry{{Key: "location", Value: "w"}}, 4)
+			return err
+		},
+		"WriteNpy of nothing":  func() error { return tensor.WriteNpy(io.Discard, nil) },
+		"ReadNpy of nothing":   func() error { _, err := tensor.ReadNpy(strings.NewReader("")); return err },
+		"ReadNpz of nothing":   func() error { _, err := tensor.ReadNpz(strings.NewReader(""), 0); return err },
+		"FromBytes of nothing": func() error { _, err := tensor.FromBytes(tensor.Invalid, nil); return err },
+		"an input that is nil": func() error { _, err := opened.Run(context.Background(), engine.Values{"picture": nil}); return err },
+		"a part of one that is nil": func() error {
+			_, err := sequences(t).Run(context.Background(), engine.Values{"x": tensor.NewContainer(tensor.Sequence, nil)})
+			return err
+		},
+		"a nil attribute": func() error {
+			b := ir.NewBuilder(17)
+			b.Output("y", b.Node("Relu", []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(1))}, nil))
+			_, err := b.Model()
+			return err
+		},
+		"an empty builder":       func() error { _, err := (&ir.Builder{}).Model(); return err },
+		"an input that is empty": func() error { _, err := opened.Run(context.Background(), engine.Values{"picture": {}}); return err },
+	}
+	for name, call := range failing {
+		calm(name, func() {
+			if err := call(); err == nil || strings.Contains(err.Error(), "BUG") {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
+// sequences is a model whose input is a sequence.
+func sequences(t *testing.T) *engine.Session {
+	t.Helper()
+	elem := &onnx.Type{Kind: onnx.KindSequence, Elem: &onnx.Type{Kind: onnx.KindTensor, ElemType: 1}}
+	var b bytes.Buffer
+	if err := onnx.Write(&b, &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+		Inputs: []*onnx.ValueInfo{{Name: "x", Type: elem}}, Outputs: []*onnx.ValueInfo{{Name: "y"}},
+		Nodes: []*onnx.Node{{OpType: "SequenceLength", Inputs: []string{"x"}, Outputs: []string{"y"}}}}}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenBytes(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -30,7 +30,7 @@ type Layer struct {
 // Slice cannot begin at a constant.
 func (s *Session) Layers() []Layer {
 	var out []Layer
-	for _, n := range s.model.Graph.Nodes {
+	for _, n := range s.orEmpty().model.Graph.Nodes {
 		l := Layer{Node: n.Name, Op: n.Op, Version: n.Version, Outputs: infos(n.Outputs)}
 		if n.Domain != "" {
 			l.Op = n.Domain + "." + n.Op
@@ -50,25 +50,26 @@ func (s *Session) Layers() []Layer {
 }
 
 // Passes lists the optimisations and how much each changed.
-func (s *Session) Passes() []pass.Report { return s.reports }
+func (s *Session) Passes() []pass.Report { return s.orEmpty().reports }
 
 // Graph is the model as it is in its file, for tools that look inside or export. It
 // must not be changed. Guard protects those that read its constants.
-func (s *Session) Graph() *ir.Graph { return s.model.Graph }
+func (s *Session) Graph() *ir.Graph { return s.orEmpty().model.Graph }
 
 // Optimised is the graph that runs. It must not be changed.
-func (s *Session) Optimised() *ir.Graph { return s.runner.Graph() }
+func (s *Session) Optimised() *ir.Graph { return s.orEmpty().runner.Graph() }
 
 // Guard calls do, which reads constants of Graph or Optimised. They may lie in the
 // model's file, which is mapped: if that has become shorter, reading what is gone
-// would end the program, and the error is ErrChanged instead. do must not read them
-// on goroutines of its own, nor close the session: Close waits for it, and what
-// begins after Close is ErrClosed.
+// would end the program, and the error is ErrChanged instead; after Close it is
+// ErrClosed. do must not read them on goroutines of its own, nor call Close, which waits
+// for it.
 func (s *Session) Guard(do func() error) (err error) {
-	if err := s.ready(context.Background()); err != nil {
-		return err
-	}
-	if !s.mapped.enter() {
+	s = s.orEmpty()
+	switch {
+	case s.mapped.hasChanged():
+		return inFile(s.file, ErrChanged)
+	case !s.mapped.enter():
 		return inFile(s.file, ErrClosed)
 	}
 	defer s.mapped.leave()
@@ -88,17 +89,17 @@ func (s *Session) Guard(do func() error) (err error) {
 }
 
 // Metadata returns the file's own metadata (metadata_props).
-func (s *Session) Metadata() map[string]string { return maps.Clone(s.model.Metadata) }
+func (s *Session) Metadata() map[string]string { return maps.Clone(s.orEmpty().model.Metadata) }
 
 // Opsets are the operator set versions the model imports, by domain; "" is
 // ai.onnx.
-func (s *Session) Opsets() map[string]int { return maps.Clone(s.model.Opsets) }
+func (s *Session) Opsets() map[string]int { return maps.Clone(s.orEmpty().model.Opsets) }
 
 // Producer names the program that wrote the file.
-func (s *Session) Producer() string { return s.model.Producer }
+func (s *Session) Producer() string { return s.orEmpty().model.Producer }
 
 // IRVersion is the version of the file format.
-func (s *Session) IRVersion() int { return s.model.IRVersion }
+func (s *Session) IRVersion() int { return s.orEmpty().model.IRVersion }
 
 // expose makes inner values outputs.
 func (s *Session) expose(names []string) error {

@@ -74,11 +74,12 @@ func (m *mapped) leave() {
 	}
 }
 
-// close waits until nobody reads the constants, and lets nobody begin.
-func (m *mapped) close() {
+// Close waits until nobody reads the constants, and lets nobody begin.
+func (m *mapped) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for m.gone = true; m.readers > 0; {
 		m.ended.Wait()
 	}
+	return nil
 }

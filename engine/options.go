@@ -192,10 +192,7 @@ func Name(name string) Option { return func(o *options) { o.name = name } }
 // folder may be a hard link to any file.
 func WithFiles(sys fs.FS) Option {
 	return func(o *options) {
-		o.external, o.elsewhere = nil, true
-		if sys != nil {
-			o.external = onnx.FilesFrom(sys)
-		}
+		o.external, o.elsewhere = onnx.FilesFrom(sys), true
 	}
 }
 

@@ -33,8 +33,9 @@ func NewBuilder(opset int) *Builder {
 // Region begins a body of If, Loop or Scan, whose nodes may read values that this
 // builder has made so far. Its Graph is an attribute of the operator: see AttrGraph.
 func (b *Builder) Region(name string) *Builder {
+	around := b.Graph()
 	return &Builder{
-		model: Model{Graph: &Graph{Name: name, Parent: b.model.Graph}, Opsets: b.model.Opsets},
+		model: Model{Graph: &Graph{Name: name, Parent: around}, Opsets: b.model.Opsets},
 		named: b.named,
 		made:  b.made,
 		err:   b.err,
@@ -42,15 +43,24 @@ func (b *Builder) Region(name string) *Builder {
 }
 
 // Graph is the graph as far as it is built.
-func (b *Builder) Graph() *Graph { return b.model.Graph }
+func (b *Builder) Graph() *Graph {
+	if b.model.Graph == nil {
+		*b = *NewBuilder(0)
+		b.fail("NewBuilder did not make the builder")
+	}
+	return b.model.Graph
+}
 
 // Import adds an operator set of another domain.
-func (b *Builder) Import(domain string, version int) { b.model.Opsets[domain] = version }
+func (b *Builder) Import(domain string, version int) {
+	b.Graph()
+	b.model.Opsets[domain] = version
+}
 
 // Input adds an input of the model.
 func (b *Builder) Input(name string, d tensor.DType, shape Shape) *Value {
-	v := b.value(name, Tensor(d, shape))
-	b.model.Graph.Inputs = append(b.model.Graph.Inputs, v)
+	v, g := b.value(name, Tensor(d, shape)), b.Graph()
+	g.Inputs = append(g.Inputs, v)
 	return v
 }
 
@@ -71,13 +81,16 @@ func (b *Builder) Node(op string, inputs []*Value, attrs ...*Attr) *Value {
 
 // Nodes adds an operator with several outputs.
 func (b *Builder) Nodes(op string, outputs int, inputs []*Value, attrs ...*Attr) []*Value {
-	domain := ""
+	g, domain := b.Graph(), ""
 	if i := strings.LastIndexByte(op, '.'); i >= 0 {
 		domain, op = op[:i], op[i+1:]
 	}
 	version, ok := b.model.Opsets[domain]
 	if !ok {
 		b.fail("%s.%s: the model does not import domain %q", domain, op, domain)
+	}
+	if slices.Contains(attrs, nil) {
+		b.fail("an attribute of %s is nil", op)
 	}
 	for i, v := range inputs {
 		if v != nil && !b.sees(v) {
@@ -95,7 +108,7 @@ func (b *Builder) Nodes(op string, outputs int, inputs []*Value, attrs ...*Attr)
 		n.Outputs = append(n.Outputs, v)
 	}
 	n.Name = n.Outputs[0].Name
-	b.model.Graph.Nodes = append(b.model.Graph.Nodes, n)
+	g.Nodes = append(g.Nodes, n)
 	return n.Outputs
 }
 
@@ -104,6 +117,10 @@ func (b *Builder) Nodes(op string, outputs int, inputs []*Value, attrs ...*Attr)
 func (b *Builder) Name(name string, v *Value) *Value {
 	if v == nil || v.Node == nil {
 		b.fail("%s is to name a value that no node makes", onnx.Quote(name))
+		return v
+	}
+	if !b.sees(v) {
+		b.fail("%s is to name %s, a value of another builder", onnx.Quote(name), onnx.Quote(v.Name))
 		return v
 	}
 	b.name(name)
@@ -124,7 +141,7 @@ func (b *Builder) Output(name string, v *Value) {
 		b.fail("output %s is %s, a value of another builder", onnx.Quote(name), onnx.Quote(v.Name))
 		return
 	}
-	g := b.model.Graph
+	g := b.Graph()
 	if v.Node == nil || slices.Contains(g.Outputs, v) || g.Parent != nil && !slices.Contains(g.Nodes, v.Node) {
 		// What has a name outside keeps it.
 		v = b.Node("Identity", []*Value{v})
@@ -137,7 +154,7 @@ func (b *Builder) Output(name string, v *Value) {
 // Model returns the model, or the first mistake. The builder must not be used
 // afterwards.
 func (b *Builder) Model() (*Model, error) {
-	if len(b.model.Graph.Outputs) == 0 {
+	if len(b.Graph().Outputs) == 0 {
 		b.fail("the model has no output")
 	}
 	if *b.err != nil {
@@ -149,7 +166,7 @@ func (b *Builder) Model() (*Model, error) {
 // sees reports whether nodes of this builder may read a value: its own and, in a
 // region, those of the builders around it.
 func (b *Builder) sees(v *Value) bool {
-	for g := b.model.Graph; g != nil; g = g.Parent {
+	for g := b.Graph(); g != nil; g = g.Parent {
 		if b.made[v] == g {
 			return true
 		}
@@ -159,11 +176,11 @@ func (b *Builder) sees(v *Value) bool {
 
 func (b *Builder) value(name string, f Fact) *Value {
 	if name == "" {
-		name = fmt.Sprintf("v%d", b.model.Graph.Values())
+		name = fmt.Sprintf("v%d", b.Graph().Values())
 	}
 	b.name(name)
-	v := b.model.Graph.NewValue(name, f)
-	b.made[v] = b.model.Graph
+	v := b.Graph().NewValue(name, f)
+	b.made[v] = b.Graph()
 	return v
 }
 
@@ -175,6 +192,7 @@ func (b *Builder) name(name string) {
 }
 
 func (b *Builder) fail(format string, args ...any) {
+	b.Graph() // one that NewBuilder did not make begins with this
 	if *b.err == nil {
 		*b.err = fmt.Errorf("build model: "+format, args...)
 	}

@@ -2,6 +2,7 @@ package ir
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -299,8 +300,14 @@ func fromInt32s(out *tensor.Tensor, v []int32) error {
 // NewValueOf converts a value that a test case stores.
 func NewValueOf(p *onnx.Value) (*tensor.Tensor, error) {
 	kinds := map[onnx.TypeKind]tensor.DType{onnx.KindSequence: tensor.Sequence, onnx.KindOptional: tensor.Optional, onnx.KindMap: tensor.Map}
-	kind, ok := kinds[p.Kind]
-	if !ok {
+	if p == nil {
+		return nil, errors.New("there is no value")
+	}
+	kind, container := kinds[p.Kind]
+	switch {
+	case !container && p.Tensor == nil:
+		return nil, errors.New("the value holds no tensor")
+	case !container:
 		return new(reader).named(p.Tensor)
 	}
 	var elems []*tensor.Tensor
@@ -344,7 +351,7 @@ func (r *reader) sparse(p *onnx.SparseTensor) (*tensor.Tensor, error) {
 	}
 	at := tensor.Data[int64](indices)
 	count := values.Len()
-	if len(at) != count && len(at) != count*len(shape) || indices.Dim(0) != count {
+	if s := indices.Shape(); !slices.Equal(s, []int{count}) && !slices.Equal(s, []int{count, len(shape)}) {
 		return fail(fmt.Errorf("%d values with indices of shape %v", count, indices.Shape()))
 	}
 	out, err := r.allocate(values.DType(), shape, n)

@@ -141,8 +141,11 @@ func Tensor(d tensor.DType, s Shape) Fact { return Fact{DType: d, Shape: s} }
 // Given reports whether the value exists: false for an omitted input.
 func (f Fact) Given() bool { return f.DType != tensor.Invalid }
 
-// FactOf is the fact of a constant, with its value.
+// FactOf is the fact of a constant, with its value; the zero Fact if there is none.
 func FactOf(t *tensor.Tensor) Fact {
+	if t == nil {
+		return Fact{}
+	}
 	f := Fact{DType: t.DType(), Const: t}
 	switch t.DType() {
 	case tensor.Sequence, tensor.Optional, tensor.Map:

@@ -27,6 +27,12 @@ const maxInlined, maxPrefixes = 10_000_000, 1 << 30
 // inlines the model's functions and reads its constants. It does not bind nodes to
 // operators yet. A cancelled context ends it between two nodes.
 func Load(ctx context.Context, m *onnx.Model, opt LoadOptions) (*Model, error) {
+	switch {
+	case ctx == nil:
+		return nil, errors.New("the context is nil; use context.Background()")
+	case m == nil || m.Graph == nil:
+		return nil, errors.New("the model holds no graph")
+	}
 	if m.IRVersion < 1 || m.IRVersion > 1<<16 {
 		return nil, fmt.Errorf("ir_version %d does not exist", m.IRVersion)
 	}
@@ -357,7 +363,7 @@ func (f Fact) Admits(t *tensor.Tensor) bool {
 	if f.DType == tensor.Invalid {
 		return true
 	}
-	if t.DType() != f.DType {
+	if t == nil || t.DType() != f.DType {
 		return false
 	}
 	if f.Elem != nil && t.DType() != tensor.Map {

@@ -39,8 +39,11 @@ func NewFiles(dir string) *Files {
 	return f
 }
 
-// FilesFrom reads external data from a file system that the caller gives.
+// FilesFrom reads external data from a file system that the caller gives; nil has none.
 func FilesFrom(sys fs.FS) *Files {
+	if sys == nil {
+		return nil
+	}
 	return &Files{open: sys.Open, opened: map[string][]byte{}}
 }
 

@@ -19,6 +19,9 @@ const maxMessage = math.MaxInt32
 // Write writes a model as a ModelProto. Tensor data in other files stays there:
 // only the reference is written.
 func Write(w io.Writer, m *Model) error {
+	if m == nil {
+		return errors.New("there is no model to write")
+	}
 	out := &output{}
 	out.model(m)
 	if out.size > maxMessage {

@@ -137,9 +137,7 @@ func evalConv[T real](op *conv, c *Call) error {
 func factsOf(in []*tensor.Tensor) []ir.Fact {
 	out := make([]ir.Fact, len(in))
 	for i, t := range in {
-		if t != nil {
-			out[i] = ir.TypeOf(t)
-		}
+		out[i] = ir.TypeOf(t)
 	}
 	return out
 }

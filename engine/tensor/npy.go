@@ -119,6 +119,9 @@ func parseNpy(s string) (DType, []int, error) {
 
 // WriteNpy writes a tensor in NumPy's .npy format, version 1.
 func WriteNpy(w io.Writer, t *Tensor) error {
+	if t == nil {
+		return errors.New("npy: there is no tensor to write")
+	}
 	descr := ""
 	for name, d := range npyTypes {
 		if d == t.dtype {

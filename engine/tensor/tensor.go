@@ -138,7 +138,7 @@ func (t *Tensor) Len() int {
 	if t.dtype == String {
 		return len(t.strs)
 	}
-	if t.elems != nil || t.dtype >= Sequence {
+	if t.elems != nil || t.dtype.Size() == 0 {
 		return len(t.elems)
 	}
 	return t.Size() / t.dtype.Size()

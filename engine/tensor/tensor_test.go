@@ -119,6 +119,9 @@ func TestViews(t *testing.T) {
 	if _, err := x.Reshape(3); err == nil {
 		t.Error("Reshape to 3 elements of 4 succeeded")
 	}
+	if n := new(Tensor).Len(); n != 0 {
+		t.Errorf("an empty tensor has %d elements", n)
+	}
 	if s := Scalar(int64(7)); s.Rank() != 0 || s.Len() != 1 {
 		t.Errorf("Scalar: %v", s)
 	}
