@@ -14,8 +14,8 @@ import (
 //
 // Kernels multiply unsigned codes by signed bytes, but a weight minus its zero point may
 // need nine bits: 200 is stored as two parts, 127 + 73, of which the second belongs to a step
-// of the K loop that comes again. Most networks have signed weights around zero, one part
-// each. Processors without such an instruction multiply 16 bits (the wide forms).
+// of the K loop that comes again. Signed weights whose zero point is 0 have one part.
+// Processors without such an instruction multiply 16 bits (the wide forms).
 //
 // The form is chosen by the rung and the shape (qconvKernels.form), and packing depends on it:
 //
