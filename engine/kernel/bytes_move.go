@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"fmt"
 	"unsafe"
 )
@@ -223,14 +224,41 @@ func (s *quantizeStep) Run(chunk int, m *Memory) {
 			return
 		}
 		s.rung.Bytes.Quantize(&f.row)
-		if s.flip != 0 {
-			b := bytesAt(unsafe.Add(out, s.To.Pixel(y, 0)), s.To.W)
-			for i := range b {
-				b[i] ^= s.flip
-			}
-		}
+		flipBytes(bytesAt(unsafe.Add(out, s.To.Pixel(y, 0)), s.To.W), s.flip)
 	})
 	f.free()
+}
+
+// QuantizeRow sets dst to the codes of src: round(x/scale) + zero, clipped to 8 bits,
+// NaN as 0, XOR flip. flip is 0x80, and zero 128 more than it stands for, for signed
+// bytes.
+func (r *Rung) QuantizeRow(dst []uint8, src []float32, scale float32, zero, flip uint8) {
+	f := byteFrames.Get().(*byteFrame)
+	for i := 0; i < len(src); i += codesAtOnce {
+		n := min(codesAtOnce, len(src)-i)
+		f.row = byteRow{Dst: unsafe.Pointer(&dst[i:][:n][0]), A: unsafe.Pointer(&src[i]), Count: n, RatioA: scale,
+			OffOut: int32(zero), Low: -float32(zero), High: 255 - float32(zero)}
+		r.Bytes.Quantize(&f.row)
+		flipBytes(dst[i:i+n], flip)
+	}
+	f.free()
+}
+
+// codesAtOnce is the number of codes per call of a kernel. Assembly is not preempted, so
+// a call must be short.
+const codesAtOnce = 1 << 13
+
+// flipBytes sets b to b XOR flip.
+func flipBytes(b []uint8, flip uint8) {
+	if flip == 0 {
+		return
+	}
+	for ; len(b) >= 8; b = b[8:] {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^0x0101010101010101*uint64(flip))
+	}
+	for i := range b {
+		b[i] ^= flip
+	}
 }
 
 // Dequantize plans a conversion of codes to float32, from U8 to planar:

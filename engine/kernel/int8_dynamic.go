@@ -180,7 +180,7 @@ func (s *scan) Run(chunk int, m *Memory) {
 	each := s.from.Format.Channels()
 	s.runs(chunk, func(n, _, top, count int) {
 		if s.from.H*s.from.W == 1 && s.from.Format == Planar {
-			low, high = s.extremes(unsafe.Add(m.In, n*s.from.Image), s.from.C, low, high)
+			low, high = s.rung.Widened(floats(unsafe.Add(m.In, n*s.from.Image), s.from.C), low, high)
 			return
 		}
 		for c := 0; c < s.from.C; c += each {
@@ -191,16 +191,15 @@ func (s *scan) Run(chunk int, m *Memory) {
 			}
 			first := s.from.Pixel(top, 0)
 			size := s.from.Pixel(top+count-1, s.from.W) - first // the halo in between is 0
-			low, high = s.extremes(unsafe.Add(plane, first), size/4, low, high)
+			low, high = s.rung.Widened(floats(unsafe.Add(plane, first), size/4), low, high)
 		}
 	})
 	*(*[2]float32)(unsafe.Add(m.Scratch, s.at+8*chunk)) = [2]float32{low, high}
 }
 
-// extremes widens a range to n numbers. NaN counts as nothing.
-func (s *scan) extremes(p unsafe.Pointer, n int, low, high float32) (float32, float32) {
-	x := floats(p, n)
-	least, most := s.rung.Vec.Smallest(x), s.rung.Vec.Largest(x)
+// Widened widens a range to the numbers of x. NaN counts as nothing.
+func (r *Rung) Widened(x []float32, low, high float32) (float32, float32) {
+	least, most := r.Vec.Smallest(x), r.Vec.Largest(x)
 	if least == least && most == most {
 		return min(low, least), max(high, most)
 	}
@@ -210,7 +209,7 @@ func (s *scan) extremes(p unsafe.Pointer, n int, low, high float32) (float32, fl
 	return low, high
 }
 
-// firstChannels is extremes of the first channels of a block.
+// firstChannels is Widened by the first channels of a block.
 func (s *scan) firstChannels(plane unsafe.Pointer, channels, top, count int, low, high float32) (float32, float32) {
 	for y := top; y < top+count; y++ {
 		for x := range s.from.W {

@@ -306,3 +306,23 @@ func TestFastAttention(t *testing.T) {
 		}
 	}
 }
+
+func TestFastQuantize(t *testing.T) {
+	for _, to := range []tensor.DType{tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16} {
+		zeros := as(to, counted[int64](5, 0, 7))
+		for i, x := range list(special(1, 2, 7, 5, 9), random(2, 7, 5000), special(3, 3, 7, 40)) {
+			for j := range tensor.Data[float32](x) { // halves
+				if j%3 == 0 {
+					tensor.Data[float32](x)[j] = float32(j%70-35) / 4
+				}
+			}
+			scales := tensor.Of([]float32{0.5, 0.01, 3, 1e-4, 1e-30, 0.25, 7})
+			fastRow{op: "QuantizeLinear", version: 21, attrs: attrs{"axis": []int{1, 0, -2}[i]}, in: list(x, scales, zeros)}.check(t)
+			fastRow{op: "QuantizeLinear", version: 21, in: list(x, tensor.Scalar(float32(0.5)), as(to, counted[int64](7, 0, 1)))}.check(t)
+		}
+	}
+	fastRow{op: "QuantizeLinear", version: 13, in: list(special(1, 70), tensor.Scalar(float32(0.1)))}.check(t)
+	for _, x := range list(random(1, 3, 5), random(2, 5, 4001), special(3, 7000), tensor.New(tensor.Float32, 0), tensor.Scalar(float32(-3)), tensor.New(tensor.Float32, 9)) {
+		fastRow{op: "DynamicQuantizeLinear", version: 11, in: list(x), outputs: 3}.check(t)
+	}
+}
