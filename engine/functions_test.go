@@ -63,6 +63,37 @@ func TestFunctionsNameTheirOutputs(t *testing.T) {
 	}
 }
 
+// Errors in the bodies of functions name the way there. A call may leave out attributes,
+// but nodes refer to declared ones only: a mistyped one would be left out each time.
+func TestFunctionsFail(t *testing.T) {
+	alpha := func(to string) []*onnx.Attribute {
+		return []*onnx.Attribute{{Name: "alpha", Type: onnx.AttrFloat, Ref: to}}
+	}
+	for _, c := range []struct {
+		leaf onnx.Node
+		want string // "": none
+	}{
+		{onnx.Node{OpType: "LeakyRelu", Attributes: alpha("slope")}, ""},
+		{onnx.Node{OpType: "LeakyRelu", Attributes: alpha("slpoe")}, `calls": function "Outer": node "again": function "Inner": node "leaf" (LeakyRelu): attribute "alpha": refers to attribute "slpoe", which function "Inner" does not declare`},
+		{onnx.Node{OpType: "LeakyRelu", Attributes: []*onnx.Attribute{{Name: "alhpa", Type: onnx.AttrFloat}}}, `node "calls/again/leaf" (LeakyRelu-17): the operator has no attribute "alhpa"; did you mean alpha?`},
+		{onnx.Node{OpType: "Fly"}, `Fly (node "calls/again/leaf")`},
+	} {
+		leaf := c.leaf
+		leaf.Name, leaf.Inputs, leaf.Outputs = "leaf", []string{"p"}, []string{"q"}
+		inner := &onnx.Function{Name: "Inner", Inputs: []string{"p"}, Outputs: []string{"q"}, AttributeNames: []string{"slope"}, Nodes: []*onnx.Node{&leaf}}
+		outer := &onnx.Function{Name: "Outer", Inputs: []string{"p"}, Outputs: []string{"q"},
+			Nodes: []*onnx.Node{{OpType: "Inner", Name: "again", Domain: "f", Inputs: []string{"p"}, Outputs: []string{"q"}}}}
+		calls := []*onnx.Node{{OpType: "Outer", Name: "calls", Domain: "f", Inputs: []string{"x"}, Outputs: []string{"y"}}}
+		if _, err := engine.OpenBytes(calling(t, calls, []*onnx.Function{inner, outer}, "y")); (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %s", err, c.want)
+		}
+	}
+	top := []*onnx.Node{{OpType: "LeakyRelu", Name: "top", Inputs: []string{"x"}, Outputs: []string{"y"}, Attributes: alpha("slope")}}
+	if _, err := engine.OpenBytes(calling(t, top, nil, "y")); err == nil || !strings.Contains(err.Error(), `node "top" (LeakyRelu): attribute "alpha": refers to attribute "slope" of a function, but is in none`) {
+		t.Error(err)
+	}
+}
+
 // Calls repeat a function's nodes, but neither their own names nor its constants without
 // bound.
 func TestFunctionsGrow(t *testing.T) {

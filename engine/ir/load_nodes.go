@@ -205,7 +205,11 @@ func (b *builder) attributes(list []*onnx.Attribute) ([]*Attr, error) {
 		}
 		seen[p.Name] = true
 		if p.Ref != "" {
-			if a := b.call.attribute(p.Ref); a != nil {
+			a, err := b.call.attribute(p.Ref)
+			if err != nil {
+				return nil, fmt.Errorf("attribute %s: %w", onnx.Quote(p.Name), err)
+			}
+			if a != nil {
 				c := *a
 				c.Name = p.Name
 				out = append(out, &c)
@@ -252,6 +256,7 @@ func (b *builder) constant(p *onnx.Tensor) (*tensor.Tensor, error) {
 // call is a call of a function that is being inlined.
 type call struct {
 	name  string // prefix of names made by the body
+	of    *onnx.Function
 	attrs []*Attr
 }
 
@@ -262,16 +267,21 @@ func (c *call) prefix() string {
 	return c.name
 }
 
-func (c *call) attribute(name string) *Attr {
+// attribute is the value of an attribute of the function, nil if the call leaves out one
+// without a default.
+func (c *call) attribute(name string) (*Attr, error) {
 	if c == nil {
-		return nil
+		return nil, fmt.Errorf("refers to attribute %s of a function, but is in none", onnx.Quote(name))
 	}
 	for _, a := range c.attrs {
 		if a.Name == name {
-			return a
+			return a, nil
 		}
 	}
-	return nil
+	if !slices.Contains(c.of.AttributeNames, name) {
+		return nil, fmt.Errorf("refers to attribute %s, which function %s does not declare", onnx.Quote(name), onnx.Quote(c.of.Name))
+	}
+	return nil, nil
 }
 
 // inline adds the body of a function: its inputs are the caller's values; its names
@@ -296,7 +306,7 @@ func (b *builder) inline(p *onnx.Node, f *onnx.Function, inputs []*Value, attrs 
 	if err != nil {
 		return place(err)
 	}
-	body.call = &call{name: b.call.prefix() + nodeName(p) + "/", attrs: append(attrs, defaults...)}
+	body.call = &call{name: b.call.prefix() + nodeName(p) + "/", of: f, attrs: append(attrs, defaults...)}
 	for i, name := range f.Inputs {
 		if i < len(inputs) && inputs[i] != nil {
 			if err := body.scope.define(name, inputs[i]); err != nil {
