@@ -43,30 +43,36 @@ func (op *rotary) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }
 
-func (op *rotary) Eval(c *Call) error {
+// turns says which vectors a call turns by which angles.
+type turns struct {
+	heads
+	dims      int   // numbers of each that are turned
+	positions []int // rows of angles; nil: each vector has its own
+}
+
+func (op *rotary) turns(c *Call) (turns, error) {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
-		return err
+		return turns{}, err
 	}
-	x := c.In[0]
-	h, err := readHeads("input", x.Shape(), op.heads)
+	h, err := readHeads("input", c.In[0].Shape(), op.heads)
 	if err != nil {
-		return err
+		return turns{}, err
 	}
 	dims := op.dims
 	if dims == 0 {
 		dims = h.size
 	}
 	if dims > h.size || dims%2 != 0 {
-		return fmt.Errorf("rotary_embedding_dim %d must be even and at most the head size %d", dims, h.size)
+		return turns{}, fmt.Errorf("rotary_embedding_dim %d must be even and at most the head size %d", dims, h.size)
 	}
 	positions, err := callInts(c, 3)
 	if err != nil {
-		return err
+		return turns{}, err
 	}
 	rows, rank := h.batch*h.length, 3
 	if positions != nil {
 		if rank = 2; len(positions) != rows {
-			return fmt.Errorf("position_ids must have %d elements, it has shape %v", rows, c.In[3].Shape())
+			return turns{}, fmt.Errorf("position_ids must have %d elements, it has shape %v", rows, c.In[3].Shape())
 		}
 		if rows = 0; c.In[1].Rank() == rank {
 			rows = c.In[1].Dim(0)
@@ -74,14 +80,31 @@ func (op *rotary) Eval(c *Call) error {
 	}
 	for i := 1; i < 3; i++ {
 		if t := c.In[i]; t.Rank() != rank || t.Dim(-1) != dims/2 || t.Len() != rows*dims/2 {
-			return fmt.Errorf("input %d must hold %d rows of %d angles, it has shape %v", i, rows, dims/2, t.Shape())
+			return turns{}, fmt.Errorf("input %d must hold %d rows of %d angles, it has shape %v", i, rows, dims/2, t.Shape())
 		}
 	}
 	for _, p := range positions {
 		if p < 0 || p >= rows {
-			return fmt.Errorf("position %d is outside the %d rows of cos and sin", p, rows)
+			return turns{}, fmt.Errorf("position %d is outside the %d rows of cos and sin", p, rows)
 		}
 	}
+	return turns{h, dims, positions}, nil
+}
+
+// row returns the row of angles of vector v of a head, counted through the batch.
+func (t *turns) row(v int) int {
+	if t.positions != nil {
+		return t.positions[v]
+	}
+	return v
+}
+
+func (op *rotary) Eval(c *Call) error {
+	t, err := op.turns(c)
+	if err != nil {
+		return err
+	}
+	x, h, dims := c.In[0], t.heads, t.dims
 	y, err := c.convert(x, tensor.Float64)
 	if err != nil {
 		return err
@@ -95,10 +118,7 @@ func (op *rotary) Eval(c *Call) error {
 		if err := c.Run.Check(); v&255 == 0 && err != nil {
 			return err
 		}
-		at := v
-		if positions != nil {
-			at = positions[v]
-		}
+		at := t.row(v)
 		for head := range h.heads {
 			op.rotate(data[h.at(v/h.length, head, v%h.length):][:dims], cos[at*dims/2:], sin[at*dims/2:])
 		}

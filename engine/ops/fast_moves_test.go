@@ -307,6 +307,24 @@ func TestFastAttention(t *testing.T) {
 	}
 }
 
+func TestFastRotary(t *testing.T) {
+	for i, in := range [][]*tensor.Tensor{
+		list(random(1, 2, 3, 5, 8), random(2, 2, 5, 4), random(3, 2, 5, 4)), list(random(1, 2, 5, 24), random(2, 2, 5, 4), random(3, 2, 5, 4)), list(random(1, 2, 3, 5, 10), random(2, 2, 5, 4), random(3, 2, 5, 4)),
+		list(random(1, 2, 3, 5, 8), random(2, 7, 4), random(3, 7, 4), tensor.Of([]int64{0, 6, 1, 1, 3, 2, 2, 5, 4, 0}, 2, 5)), list(random(1, 1, 12, 400, 64), random(2, 1, 400, 32), random(3, 1, 400, 32)),
+	} {
+		for interleaved := range 2 {
+			a := attrs{"interleaved": interleaved}
+			switch i {
+			case 1:
+				a["num_heads"] = 3
+			case 2:
+				a["rotary_embedding_dim"] = 8
+			}
+			fastRow{op: "RotaryEmbedding", version: 23, attrs: a, in: in, relative: 1e-6, absolute: 1e-6}.check(t)
+		}
+	}
+}
+
 func TestFastQuantize(t *testing.T) {
 	for _, to := range []tensor.DType{tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16} {
 		zeros := as(to, counted[int64](5, 0, 7))
