@@ -284,6 +284,27 @@ func TestFastProducts(t *testing.T) {
 	}
 }
 
+func TestFastEinsum(t *testing.T) {
+	for _, s := range []struct {
+		equation string
+		shapes   [][]int
+	}{
+		{"ij->ji", [][]int{{5, 70}}}, {"ii->i", [][]int{{9, 9}}}, {"bijk->bkij", [][]int{{2, 3, 4, 5}}}, {"ij,j->i", [][]int{{33, 70}, {70}}}, {"i,j->ij", [][]int{{33}, {70}}},
+		{"i,i->", [][]int{{70}, {70}}}, {"bi,bi->b", [][]int{{3, 70}, {3, 70}}}, {"ij,ij->ij", [][]int{{3, 70}, {3, 70}}}, {",ij->ij", [][]int{{}, {3, 70}}}, {"ij,k->kji", [][]int{{3, 7}, {5}}},
+		{"bqc,bchw->bqhw", [][]int{{2, 9, 32}, {2, 32, 5, 7}}}, {"bqnc,bnchw->bqnhw", [][]int{{2, 9, 3, 8}, {2, 3, 8, 5, 7}}}, {"nkctv,kvw->nctw", [][]int{{2, 3, 4, 5, 7}, {3, 7, 7}}},
+		{"abc,cd,de->abe", [][]int{{2, 9, 7}, {7, 40}, {40, 5}}}, {"ab,bc,cd,de->ea", [][]int{{2, 9}, {9, 7}, {7, 11}, {11, 3}}}, {"ab,ab,ab->a", [][]int{{4, 9}, {4, 9}, {4, 9}}},
+		{"...ij,...jk->...ik", [][]int{{2, 1, 5, 4}, {3, 4, 7}}}, {"iij,j->i", [][]int{{4, 4, 5}, {5}}}, {"ij,jk", [][]int{{1, 5}, {5, 1}}}, {"bij,bjk->bik", [][]int{{1, 5, 4}, {3, 4, 7}}},
+		{"ij->i", [][]int{{5, 4}}}, {"ij,k->i", [][]int{{5, 4}, {2}}}, {"ij,jk->ik", [][]int{{0, 4}, {4, 2}}}, {"a,b,c,d,e->abcde", [][]int{{2}, {2}, {2}, {2}, {2}}},
+	} {
+		var in []*tensor.Tensor
+		for i, shape := range s.shapes {
+			in = append(in, random(int64(i), shape...))
+		}
+		plain := slices.Contains([]string{"ij->i", "ij,k->i", "ij,jk->ik", "a,b,c,d,e->abcde"}, s.equation)
+		fastRow{op: "Einsum", version: 12, attrs: attrs{"equation": s.equation}, in: in, relative: 1e-5, absolute: 1e-4, plain: plain}.check(t)
+	}
+}
+
 func TestFastNormalisation(t *testing.T) {
 	const ulp = 1.0 / (1 << 23)
 	for i, shape := range [][]int{{1}, {7}, {3, 37}, {2, 3, 5, 9}, {1, 1000}, {4, 600, 3}, {2, 21, 40, 41}} {

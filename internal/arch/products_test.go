@@ -19,6 +19,7 @@ var products = map[string]string{
 	"engine/ops/conv_col2im.go stride *= image[i]":                   "strides",
 	"engine/ops/dft.go line[k] *= complex(w, 0)":                     "complex numbers",
 	"engine/ops/einsum.go p *= d[at[i] + k * step[i]]":               "numbers of a tensor",
+	"engine/ops/einsum_fast.go own *= float64(x.size[l].N)":          "floats",
 	"engine/ops/reduce.go p *= v":                                    "numbers of a tensor",
 	"engine/ops/reduce_fast.go outer *= n":                           "a part of a shape that was counted",
 	"engine/ops/slice.go steps[i] *= by[i].step":                     "strides",
