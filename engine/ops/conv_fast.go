@@ -24,15 +24,27 @@ func (op *conv) EvalFast(c *Call) (bool, error) {
 	}
 	shape := s.shape(x.Dim(0), w.Dim(0))
 	s.pointwise()
+	if s.taps() == 1 && s.inSize() == s.outSize() { // the picture is its own columns
+		return c.byColumns(s, shape, op.group, bias, nil)
+	}
+	return c.byColumns(s, shape, op.group, bias, func(n int, dst []float32) error {
+		return c.columns(s, dst, tensor.Data[float32](imageOf(x, n)))
+	})
+}
+
+// byColumns multiplies the weights, input 1, in groups by the columns of each image of
+// input 0, which columns writes; nil: the image itself. The output has the given shape.
+func (c *Call) byColumns(s *slide, shape []int, group int, bias *tensor.Tensor, columns func(n int, dst []float32) error) (bool, error) {
+	x, w := c.In[0], c.In[1]
 	m, depth, pixels := w.Dim(0), w.Dim(1)*s.taps(), s.outSize()
-	rows := op.group * depth
+	rows := group * depth
 	size, err := tensor.Count([]int{4, rows, pixels})
 	if err != nil || pixels == 0 || c.Run.ReserveBytes(int64(size)) != nil {
 		return false, nil
 	}
 	p := c.planned(x, w, func() *kernel.Gemm {
-		return &kernel.Gemm{M: m / op.group, N: pixels, K: depth, RowA: depth, RowB: pixels, RowC: pixels, RowResidual: pixels, Scale: 1, Residual: bias != nil,
-			Batch: []kernel.GemmBatch{{Count: op.group, A: m / op.group * depth, B: depth * pixels, C: m / op.group * pixels}}}
+		return &kernel.Gemm{M: m / group, N: pixels, K: depth, RowA: depth, RowB: pixels, RowC: pixels, RowResidual: pixels, Scale: 1, Residual: bias != nil,
+			Batch: []kernel.GemmBatch{{Count: group, A: m / group * depth, B: depth * pixels, C: m / group * pixels}}}
 	})
 	if p == nil {
 		return false, nil
@@ -41,20 +53,19 @@ func (op *conv) EvalFast(c *Call) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	var columns *tensor.Tensor
-	whole := s.taps() == 1 && s.inSize() == pixels // the picture is its own columns
-	if !whole {
-		if columns, err = c.New(tensor.Float32, rows, pixels); err != nil {
+	var scratch *tensor.Tensor
+	if columns != nil {
+		if scratch, err = c.New(tensor.Float32, rows, pixels); err != nil {
 			return true, err
 		}
 	}
 	for n := range x.Dim(0) {
 		image, out := imageOf(x, n), imageOf(y, n)
-		if !whole {
-			if err := c.columns(s, tensor.Data[float32](columns), tensor.Data[float32](image)); err != nil {
+		if columns != nil {
+			if err := columns(n, tensor.Data[float32](scratch)); err != nil {
 				return true, err
 			}
-			image = columns
+			image = scratch
 		}
 		if bias != nil {
 			dst := tensor.Data[float32](out)

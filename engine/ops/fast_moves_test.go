@@ -307,6 +307,34 @@ func TestFastAttention(t *testing.T) {
 	}
 }
 
+func TestFastDeformConv(t *testing.T) {
+	for _, s := range []struct {
+		x, w  []int
+		out   [2]int
+		attrs attrs
+	}{
+		{[]int{2, 4, 9, 11}, []int{6, 4, 3, 3}, [2]int{9, 11}, attrs{"pads": []int{1, 1, 1, 1}}},
+		{[]int{1, 8, 30, 31}, []int{6, 4, 3, 2}, [2]int{14, 15}, attrs{"group": 2, "offset_group": 4, "strides": []int{2, 2}}},
+		{[]int{1, 4, 9, 9}, []int{2, 4, 2, 2}, [2]int{7, 7}, attrs{"dilations": []int{2, 2}}},
+		{[]int{1, 2, 5, 5}, []int{2, 1, 1, 1}, [2]int{5, 5}, attrs{"group": 2}},
+	} {
+		groups := 1
+		if g, ok := s.attrs["offset_group"]; ok {
+			groups = g.(int)
+		}
+		taps := groups * s.w[2] * s.w[3]
+		offset := random(3, s.x[0], 2*taps, s.out[0], s.out[1])
+		for i, v := range []float32{-1, 1e9, float32(math.NaN()), float32(math.Inf(-1)), 0, 3} {
+			tensor.Data[float32](offset)[7*i] = v
+		}
+		in := list(random(1, s.x...), random(2, s.w...), offset, random(4, s.w[0]), random(5, s.x[0], taps, s.out[0], s.out[1]))
+		for n := 3; n <= 5; n++ {
+			fastRow{op: "DeformConv", version: 19, attrs: s.attrs, in: in[:n], relative: 1e-5, absolute: 1e-4, plain: s.w[1] == 1}.check(t)
+		}
+		fastRow{op: "DeformConv", version: 19, attrs: s.attrs, in: append(list(special(1, s.x...)), in[1:]...), plain: true}.check(t)
+	}
+}
+
 func TestFastRotary(t *testing.T) {
 	for i, in := range [][]*tensor.Tensor{
 		list(random(1, 2, 3, 5, 8), random(2, 2, 5, 4), random(3, 2, 5, 4)), list(random(1, 2, 5, 24), random(2, 2, 5, 4), random(3, 2, 5, 4)), list(random(1, 2, 3, 5, 10), random(2, 2, 5, 4), random(3, 2, 5, 4)),

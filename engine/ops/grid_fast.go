@@ -18,6 +18,14 @@ type gridWork struct {
 
 var gridWorks = sync.Pool{New: func() any { return new(gridWork) }}
 
+// room makes room for n sums of per taps.
+func (s *gridWork) room(per, n int) {
+	if cap(s.taps.Index) < per*n {
+		s.taps.Index, s.taps.Weight = make([]int32, per*n), make([]float32, per*n)
+	}
+	s.taps.Per, s.taps.Index, s.taps.Weight = per, s.taps.Index[:per*n], s.taps.Weight[:per*n]
+}
+
 // EvalFast samples two-dimensional float32 images: the taps of a position are
 // used for all channels.
 func (op *gridSample) EvalFast(c *Call) (bool, error) {
@@ -70,14 +78,10 @@ func (op *gridSample) EvalFast(c *Call) (bool, error) {
 // linear.
 func (op *gridSample) tapsAt(s *gridWork, at []float32, h, w int) {
 	n := len(at) / 2
-	s.taps.Per, s.outside = 4, false
-	if op.mode == "nearest" {
-		s.taps.Per = 1
+	s.outside = false
+	if s.room(4, n); op.mode == "nearest" {
+		s.room(1, n)
 	}
-	if cap(s.taps.Index) < 4*n {
-		s.taps.Index, s.taps.Weight = make([]int32, 4*n), make([]float32, 4*n)
-	}
-	s.taps.Index, s.taps.Weight = s.taps.Index[:s.taps.Per*n], s.taps.Weight[:s.taps.Per*n]
 	for i := range n {
 		x, y := op.locate(float64(at[2*i]), w), op.locate(float64(at[2*i+1]), h)
 		reach := math.Abs(x) < 1<<40 && math.Abs(y) < 1<<40
