@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -114,7 +115,7 @@ func evalMaxUnpool[T real](op *maxUnpool, c *Call) error {
 	}
 	c.Out[0] = y
 	dst, strides := tensor.Data[T](y), tensor.Strides(outer)
-	places := tensor.Data[int64](c.In[1])
+	places, same := tensor.Data[int64](c.In[1]), slices.Equal(inner, outer)
 	for i, v := range tensor.Data[T](x) {
 		at := places[i]
 		if at < 0 || at >= int64(count) {
@@ -125,10 +126,14 @@ func evalMaxUnpool[T real](op *maxUnpool, c *Call) error {
 				return err
 			}
 		}
-		rest, to := int(at), 0
-		for d := len(inner) - 1; d >= 0; d-- {
-			to += rest % inner[d] * strides[d]
-			rest /= inner[d]
+		to := int(at)
+		if !same {
+			rest := to
+			to = 0
+			for d := len(inner) - 1; d >= 0; d-- {
+				to += rest % inner[d] * strides[d]
+				rest /= inner[d]
+			}
 		}
 		dst[to] = v
 	}
