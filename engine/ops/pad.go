@@ -124,32 +124,23 @@ func (op pad) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{out}, nil
 }
 
-// origin returns, for each index of a padded dimension, the index of the input
-// that it comes from; -1: the constant value.
-func (op pad) origin(dim, before, after int) ([]int, error) {
-	n, err := op.padded(dim, before, after)
-	if err != nil {
-		return nil, err
-	}
+// from returns the index of the input that index i of a padded dimension comes from;
+// -1: the constant value.
+func (op pad) from(i, dim, before, after int) int {
 	// Elements removed at one end are not repeated at the other.
 	lo, hi := max(0, -before), dim-max(0, -after)
-	from := make([]int, n)
-	for i := range from {
-		j := i - before
-		switch {
-		case j >= lo && j < hi:
-			from[i] = j
-		case op.mode == "constant" || hi <= lo:
-			from[i] = -1
-		case op.mode == "edge":
-			from[i] = max(lo, min(j, hi-1))
-		case op.mode == "wrap":
-			from[i] = lo + wrapped(j-lo, hi-lo)
-		default:
-			from[i] = lo + mirror(j-lo, hi-lo)
-		}
+	j := i - before
+	switch {
+	case j >= lo && j < hi:
+		return j
+	case op.mode == "constant" || hi <= lo:
+		return -1
+	case op.mode == "edge":
+		return max(lo, min(j, hi-1))
+	case op.mode == "wrap":
+		return lo + wrapped(j-lo, hi-lo)
 	}
-	return from, nil
+	return lo + mirror(j-lo, hi-lo)
 }
 
 func wrapped(a, n int) int { return ((a % n) + n) % n }
@@ -202,21 +193,22 @@ func (op pad) read(c *Call) (p padding, err error) {
 	return p, nil
 }
 
-// origins returns the origins along the first n dimensions of an output that is not
-// empty.
-func (op pad) origins(c *Call, p padding, n int) ([][]int, error) {
+// origins returns, for each index along the dimensions from first to end of an output
+// that is not empty, the index of the input that it comes from.
+func (op pad) origins(c *Call, p padding, first, end int) ([][]int, error) {
 	side := 0 // the output is not empty, so the sum does not overflow
-	for _, d := range p.shape[:n] {
+	for _, d := range p.shape[first:end] {
 		side += d
 	}
 	if err := c.Run.reserveList(side, 8); err != nil {
 		return nil, err
 	}
-	origins := make([][]int, n)
-	for i := range origins {
-		var err error
-		if origins[i], err = op.origin(c.In[0].Dim(i), p.before[i], p.after[i]); err != nil {
-			return nil, err
+	origins := make([][]int, end-first)
+	for k := range origins {
+		d := first + k
+		origins[k] = make([]int, p.shape[d])
+		for i := range origins[k] {
+			origins[k][i] = op.from(i, c.In[0].Dim(d), p.before[d], p.after[d])
 		}
 	}
 	return origins, nil
@@ -233,7 +225,7 @@ func (op pad) Eval(c *Call) error {
 		c.Out[0] = y
 		return err
 	}
-	origins, err := op.origins(c, p, x.Rank())
+	origins, err := op.origins(c, p, 0, x.Rank())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,10 @@
 package ops
 
-import "github.com/visionzoo/vision/engine/tensor"
+import (
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/tensor"
+)
 
 // EvalFast pads row by row, on several threads.
 func (op pad) EvalFast(c *Call) (bool, error) {
@@ -19,57 +23,55 @@ func (op pad) EvalFast(c *Call) (bool, error) {
 	}
 	// A row is along the last dimension with pads. Elements that are long are rows
 	// themselves, so that even a single one can be divided among threads.
-	last := x.Rank() - 1
-	for last > 0 && p.before[last] == 0 && p.after[last] == 0 {
+	first, last := 0, x.Rank()-1
+	for first < last && p.before[first] == 0 && p.after[first] == 0 {
+		first++
+	}
+	for last > first && p.before[last] == 0 && p.after[last] == 0 {
 		last--
 	}
-	unit := size * tensor.MustCount(p.shape[last+1:])
-	outer, err := op.origins(c, p, last+1)
+	unit, runs, end := size*tensor.MustCount(p.shape[last+1:]), []padRun{}, last
+	width := unit
+	if err := c.Run.reserveList(p.shape[last], int64(unsafe.Sizeof(padRun{}))); err != nil {
+		return true, err
+	}
+	if unit < 1024 {
+		runs, width = op.runs(x.Dim(last), p.before[last], p.after[last], unit), unit*p.shape[last]
+	} else {
+		runs, end = append(runs, padRun{0, 0, unit}), last+1
+	}
+	outer, err := op.origins(c, p, first, end)
 	if err != nil {
 		return true, err
 	}
-	line := []int{0}
-	if unit < 1024 {
-		outer, line = outer[:last], outer[last]
-	}
-	runs, width := padRuns(line, unit), len(line)*unit
 	blank, err := c.New(x.DType(), width/size)
 	if err != nil {
 		return true, err
 	}
 	repeat(blank.Bytes(), copy(blank.Bytes(), p.value.Bytes()))
 	src, dst, none, steps := x.Bytes(), y.Bytes(), blank.Bytes(), tensor.Strides(x.Shape())
+	whole := size * tensor.MustCount(x.Shape()[first:]) // of src, where no dimension before has pads
 	return true, c.share(len(dst)/width, 0.05*float64(width)+20, func(from, to int) {
-		index, rest := make([]int, len(outer)), from
-		for d := len(index) - 1; d >= 0; d-- {
-			index[d] = rest % len(outer[d])
-			rest /= len(outer[d])
-		}
 		for i := from; i < to; i++ {
-			row, at := dst[i*width:(i+1)*width], 0
-			for d, k := range index {
-				if outer[d][k] < 0 {
+			row, at, rest := dst[i*width:(i+1)*width], 0, i
+			for d := len(outer) - 1; d >= 0; d-- {
+				if o := outer[d][rest%len(outer[d])]; o >= 0 && at >= 0 {
+					at += o * steps[first+d] * size
+				} else {
 					at = -1
-					break
 				}
-				at += outer[d][k] * steps[d] * size
+				rest /= len(outer[d])
 			}
 			if at < 0 {
 				copy(row, none)
-			} else {
-				for _, r := range runs {
-					if r.from < 0 {
-						copy(row[r.to:r.to+r.n], none)
-					} else {
-						copy(row[r.to:r.to+r.n], src[at+r.from:])
-					}
-				}
+				continue
 			}
-			for d := len(index) - 1; d >= 0; d-- {
-				if index[d]++; index[d] < len(outer[d]) {
-					break
+			for _, r := range runs {
+				if r.from < 0 {
+					copy(row[r.to:r.to+r.n], none)
+				} else {
+					copy(row[r.to:r.to+r.n], src[rest*whole+at+r.from:])
 				}
-				index[d] = 0
 			}
 		}
 	})
@@ -79,15 +81,22 @@ func (op pad) EvalFast(c *Call) (bool, error) {
 // is below 0.
 type padRun struct{ to, from, n int }
 
-// padRuns joins neighbours among the origins of a row's elements of unit bytes.
-func padRuns(origins []int, unit int) []padRun {
+// runs returns the parts of a row of elements of unit bytes.
+func (op pad) runs(dim, before, after, unit int) []padRun {
 	var runs []padRun
-	for i, o := range origins {
-		if i > 0 && (o == origins[i-1]+1 && o > 0 || o < 0 && origins[i-1] < 0) {
-			runs[len(runs)-1].n += unit
-		} else {
-			runs = append(runs, padRun{i * unit, o * unit, unit})
+	n, inside := dim+before+after, max(before, 0)
+	for i := 0; i < n; {
+		o, count := op.from(i, dim, before, after), 1
+		switch {
+		case i == inside && o >= 0:
+			count = n - max(after, 0) - inside
+		case o < 0 && i < inside:
+			count = inside - i
+		case o < 0:
+			count = n - i
 		}
+		runs = append(runs, padRun{i * unit, o * unit, count * unit})
+		i += count
 	}
 	return runs
 }
