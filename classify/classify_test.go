@@ -2,11 +2,18 @@ package classify_test
 
 import (
 	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/classify"
@@ -39,6 +46,52 @@ func ExampleImage() {
 	//  99 % cat
 	//   0 % dog
 	//   0 % automobile
+}
+
+// A web server that labels uploads, with limits on their bytes, pixels, memory and time.
+func ExampleImageContext() {
+	m, err := zoo.Load("")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	serve := func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+		defer cancel()
+		img, err := vision.Decode(http.MaxBytesReader(w, r.Body, 10<<20), vision.EndedBy(ctx), vision.PixelLimit(50e6), vision.MemoryLimit(256<<20))
+		var wrong *vision.FormatError      // broken, too large, or no picture
+		var other *vision.UnsupportedError // a picture of another kind
+		switch {
+		case errors.As(err, &wrong), errors.As(err, &other):
+			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+			return
+		case err != nil: // the body is too long, or the time is up
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		top, err := classify.ImageContext(ctx, m, img, classify.Top(1))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		top[0].Probability = math.Round(100 * top[0].Probability)
+		_ = json.NewEncoder(w).Encode(top)
+	}
+	for _, name := range []string{"samples/cat.png", "assets.go"} {
+		upload, err := os.Open("../assets/" + name)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		answer := httptest.NewRecorder()
+		serve(answer, httptest.NewRequest("POST", "/", upload))
+		upload.Close()
+		fmt.Print(answer.Code, " ", answer.Body)
+	}
+	// Output:
+	// 200 [{"index":3,"label":"cat","probability":99}]
+	// 422 this is plain text, not a picture
 }
 
 func TestRank(t *testing.T) {

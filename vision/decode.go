@@ -115,11 +115,14 @@ func (o *options) admit(format string, width, height, beside int64) error {
 		return broken(format, "%dx%d is over the limit of %d pixels", width, height, o.pixels)
 	}
 	if all := width*height*3 + beside; all > o.memory || beside > o.beside() {
-		return broken(format, "decoding %dx%d takes %d MiB and %d MiB of them besides the picture; the limits are %d and %d",
-			width, height, all>>20, beside>>20, o.memory>>20, o.beside()>>20)
+		return broken(format, "decoding %dx%d takes %d MiB, %d MiB of them besides the picture; the limits are %d and %d: make them larger (VISION_MEMORY_LIMIT, vision.MemoryLimit) if the picture is sound",
+			width, height, mebibytes(all), mebibytes(beside), o.memory>>20, o.beside()>>20)
 	}
 	return nil
 }
+
+// mebibytes rounds up, and limits are rounded down: what is a little more is told as more.
+func mebibytes(n int64) int64 { return (n + 1<<20 - 1) >> 20 }
 
 // beside is how many bytes a decoder may take in addition to the picture.
 func (o *options) beside() int64 { return o.memory / 4 }
@@ -265,7 +268,8 @@ func decodeBytes(data []byte, o *options) (m *Image, err error) {
 		return nil, asFormatError(f.name, err)
 	}
 	if swaps := orientation > 4; swaps && 2*int64(len(m.Pix)) > o.memory {
-		return nil, broken(f.name, "turning %dx%d upright takes %d MiB; the limit is %d", m.Width, m.Height, 2*int64(len(m.Pix))>>20, o.memory>>20)
+		return nil, broken(f.name, "turning %dx%d upright takes %d MiB; the limit is %d: make it larger (VISION_MEMORY_LIMIT, vision.MemoryLimit) if the picture is sound",
+			m.Width, m.Height, mebibytes(2*int64(len(m.Pix))), o.memory>>20)
 	}
 	return m.upright(orientation, o)
 }
