@@ -68,12 +68,17 @@ func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, fmt.Errorf("%w (--offline or VISION_OFFLINE); download the picture and name the file", zoo.ErrOffline)
 }
 
-// countSources is the number of pictures that the arguments name; nothing is
-// opened.
+// countSources is the number of pictures that the arguments name; nothing is opened.
+// Unless a bar needs all of them, it stops at two: a tree of folders may be large, and
+// the results are to begin.
 func countSources(c *cli.Context) (int, error) {
 	n := 0
-	err := eachSource(c, func(vision.Source, error) { n++ })
-	return n, err
+	for range pictureSources(c, c.Args().Slice()) {
+		if n++; n == 2 && !hasPictureBar(c) || c.Context.Err() != nil {
+			break
+		}
+	}
+	return n, c.Context.Err()
 }
 
 // job is one of several pictures, with the files to write for it.

@@ -136,8 +136,13 @@ func (d *download) end() {
 // go to the same terminal; otherwise its methods do nothing.
 type pictureBar struct{ bar *pb.ProgressBar }
 
+// hasPictureBar reports whether several pictures have a bar.
+func hasPictureBar(c *cli.Context) bool {
+	return !c.Bool("quiet") && isTerminal(c.App.ErrWriter) && !isTerminal(c.App.Writer)
+}
+
 func newPictureBar(c *cli.Context, total int) pictureBar {
-	if c.Bool("quiet") || total < 2 || !isTerminal(c.App.ErrWriter) || isTerminal(c.App.Writer) {
+	if total < 2 || !hasPictureBar(c) {
 		return pictureBar{}
 	}
 	bar := pb.New(total).SetTemplateString(pictureLine).SetWriter(c.App.ErrWriter)

@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"strings"
 	"testing"
+
+	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
@@ -58,5 +61,20 @@ func TestGreys(t *testing.T) {
 	copy(img.Pix, []byte{255, 0, 0, 10, 20, 30})
 	if got := greys(img).Pix; !bytes.Equal(got, []byte{76, 76, 76, 18, 18, 18}) { // 0.299, 0.587, 0.114
 		t.Errorf("%v", got)
+	}
+}
+
+// Where no bar shows how many pictures are left, they are not all looked for before the
+// first result.
+func TestCountSources(t *testing.T) {
+	var out bytes.Buffer
+	set := flag.NewFlagSet("", flag.ContinueOnError)
+	if err := set.Parse([]string{"a", "b", "c"}); err != nil {
+		t.Fatal(err)
+	}
+	c := cli.NewContext(newApp(nil, &out, &out), set, nil)
+	c.Context = t.Context()
+	if n, err := countSources(c); n != 2 || err != nil {
+		t.Errorf("%d, %v", n, err)
 	}
 }
