@@ -116,7 +116,9 @@ func Client(c *http.Client) SourceOption { return func(o *sourceOptions) { o.cli
 //   - "-" for standard input.
 //
 // Nothing is decoded, and folders are read as the loop proceeds. A picture that
-// cannot be found is yielded as an error with the source's Name; the rest goes on.
+// cannot be found is yielded as an error with a source of that Name, whose Open
+// returns the error too: a loop may leave it to whoever opens the pictures. The rest
+// goes on.
 func Sources(args []string, opts ...SourceOption) iter.Seq2[Source, error] {
 	o := sourceOptions{stdin: os.Stdin}
 	for _, opt := range opts {
@@ -128,7 +130,7 @@ func Sources(args []string, opts ...SourceOption) iter.Seq2[Source, error] {
 		stdin := false
 		for _, arg := range args {
 			if arg == "-" && stdin {
-				if !yield(Source{Name: arg}, pathError(arg, errors.New("standard input is one picture, which was named already"))) {
+				if !yield(missing(arg, pathError(arg, errors.New("standard input is one picture, which was named already")))) {
 					return
 				}
 				continue
@@ -141,16 +143,21 @@ func Sources(args []string, opts ...SourceOption) iter.Seq2[Source, error] {
 	}
 }
 
+// missing is the source of a picture that cannot be found.
+func missing(name string, err error) (Source, error) {
+	return Source{name, func(context.Context, ...Option) (*Image, error) { return nil, err }}, err
+}
+
 // each yields the pictures that one argument names; false means stop.
 func (o *sourceOptions) each(arg string, yield func(Source, error) bool) bool {
 	switch {
 	case arg == "":
-		return yield(Source{Name: `""`}, errors.New(`"": the name of a picture is empty`))
+		return yield(missing(`""`, errors.New(`"": the name of a picture is empty`)))
 	case arg == "-":
 		return yield(ReaderSource("-", o.stdin), nil)
 	case address.MatchString(arg):
 		if err := fetchable(arg); err != nil {
-			return yield(Source{Name: arg}, pathError(arg, err))
+			return yield(missing(arg, pathError(arg, err)))
 		}
 		return yield(urlSource(arg, o.client), nil)
 	}
@@ -163,7 +170,7 @@ func (o *sourceOptions) each(arg string, yield func(Source, error) bool) bool {
 	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(arg, "*?["):
 		return o.eachMatch(arg, yield)
 	}
-	return yield(Source{Name: arg}, pathError(arg, err))
+	return yield(missing(arg, pathError(arg, err)))
 }
 
 func (o *sourceOptions) eachMatch(pattern string, yield func(Source, error) bool) bool {
@@ -175,14 +182,14 @@ func (o *sourceOptions) eachMatch(pattern string, yield func(Source, error) bool
 		err = errors.New("nothing matches the pattern")
 	}
 	if err != nil {
-		return yield(Source{Name: pattern}, pathError(pattern, err))
+		return yield(missing(pattern, pathError(pattern, err)))
 	}
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		ok := true
 		switch {
 		case err != nil:
-			ok = yield(Source{Name: path}, pathError(path, err))
+			ok = yield(missing(path, pathError(path, err)))
 		case info.IsDir():
 			ok = o.eachInFolder(path, yield)
 		default:
@@ -206,7 +213,7 @@ func (o *sourceOptions) eachInFolder(folder string, yield func(Source, error) bo
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			if stopped = !yield(Source{Name: path}, pathError(path, err)); stopped {
+			if stopped = !yield(missing(path, pathError(path, err))); stopped {
 				return fs.SkipAll
 			}
 			found++
@@ -234,7 +241,7 @@ func (o *sourceOptions) eachInFolder(folder string, yield func(Source, error) bo
 		}
 	}
 	if err != nil && !stopped {
-		return yield(Source{Name: folder}, pathError(folder, err))
+		return yield(missing(folder, pathError(folder, err)))
 	}
 	return !stopped
 }

@@ -31,10 +31,11 @@ func pngBytes(t testing.TB, w, h int) []byte {
 func list(args []string, opts ...vision.SourceOption) []string {
 	var out []string
 	for s, err := range vision.Sources(args, opts...) {
-		var m *vision.Image
-		if err == nil {
-			m, err = s.Open(context.Background())
+		m, openErr := s.Open(context.Background())
+		if err != nil && openErr != err {
+			openErr = fmt.Errorf("%v, but Open: %v", err, openErr)
 		}
+		err = openErr
 		if err != nil {
 			out = append(out, s.Name+"! "+err.Error())
 			continue

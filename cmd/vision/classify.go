@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"iter"
@@ -120,14 +119,11 @@ func named(name string, err error) string {
 	return oneLine(name) + ": " + msg
 }
 
-// sources are the pictures that the arguments name. One that cannot be found
-// becomes a source whose Open fails.
+// sources are the pictures that the arguments name. The Open of one that cannot be found
+// says so.
 func sources(c *cli.Context) iter.Seq[vision.Source] {
 	return func(yield func(vision.Source) bool) {
-		for src, err := range pictureSources(c, c.Args().Slice()) {
-			if err != nil {
-				src.Open = func(context.Context, ...vision.Option) (*vision.Image, error) { return nil, err }
-			}
+		for src := range pictureSources(c, c.Args().Slice()) {
 			if !yield(src) {
 				return
 			}

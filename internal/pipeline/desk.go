@@ -40,7 +40,7 @@ func (d *Desk) Open(ctx context.Context, source vision.Source, opts ...vision.Op
 	if cap(d.picture.Pix) > 3*keptPixels {
 		d.picture = vision.Image{}
 	}
-	if source.Open == nil { // as of a source that vision.Sources gave with an error
+	if source.Open == nil { // as of the zero value
 		return nil, 0, errors.New("the source cannot be opened: its Open is nil")
 	}
 	start := time.Now()
