@@ -69,6 +69,9 @@ func (e *FetchError) Error() string {
 		b.WriteString("is not in the cache, and the network is switched off (--offline or VISION_OFFLINE)")
 	} else {
 		b.WriteString("could not be fetched")
+		if len(e.Attempts) == 0 {
+			b.WriteString(": its entry gives no address, and there is no mirror (VISION_ZOO_MIRROR)")
+		}
 	}
 	for i, answer := range e.answers() {
 		b.WriteString(map[bool]string{true: ": ", false: "; "}[i == 0])
