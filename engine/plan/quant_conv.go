@@ -319,18 +319,8 @@ type quantKey struct {
 
 // codes packs weights of 8-bit integers.
 func (w *weights) codes(n *ir.Node, c *kernel.QConv, source func() (kernel.QWeights, []int32)) (*kernel.QConvWeights, error) {
-	k := quantKey{n, c.In.Format}
-	if p := w.quant[k]; p != nil {
-		return p, nil
-	}
-	weights, bias := source()
-	p, err := w.opt.Rung.PackQConv(c, weights, bias)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.packLater(p, c.Out.C*(c.In.C/c.Group)*c.KernelH*c.KernelW); err != nil {
-		return nil, err
-	}
-	w.quant[k] = p
-	return p, nil
+	return once(w, w.quant, quantKey{n, c.In.Format}, c.Out.C*(c.In.C/c.Group)*c.KernelH*c.KernelW, func() (*kernel.QConvWeights, error) {
+		weights, bias := source()
+		return w.opt.Rung.PackQConv(c, weights, bias)
+	})
 }

@@ -107,50 +107,51 @@ func source(t *tensor.Tensor) kernel.Numbers {
 	}
 }
 
+// once returns what is packed under a key. The first time, pack reserves its memory, and
+// packing is due; bytes is the size of the constant.
+func once[K comparable, P packed](w *weights, all map[K]P, k K, bytes int, pack func() (P, error)) (P, error) {
+	if p, ok := all[k]; ok {
+		return p, nil
+	}
+	p, err := pack()
+	if err == nil {
+		err = w.packLater(p, bytes)
+	}
+	if err != nil {
+		return *new(P), err
+	}
+	all[k] = p
+	return p, nil
+}
+
 // vector packs the weights of a convolution for the float32 kernels.
 func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, f filter) (*kernel.ConvWeights, error) {
 	k := w.key(c, f)
 	k.depthwise = m == kernel.ConvDepthwise
-	if p := w.conv[k]; p != nil {
-		return p, nil
-	}
-	p, err := w.opt.Rung.PackConv(m, c, f.values(), f.biases())
-	if err != nil {
-		return nil, err
-	}
-	if f.scale != nil {
-		p.ScaleBy(numbers(f.scale))
-	}
-	if err := w.packLater(p, fileBytes(f.weights)); err != nil {
-		return nil, err
-	}
-	w.conv[k] = p
-	return p, nil
+	return once(w, w.conv, k, fileBytes(f.weights), func() (*kernel.ConvWeights, error) {
+		p, err := w.opt.Rung.PackConv(m, c, f.values(), f.biases())
+		if err == nil && f.scale != nil {
+			p.ScaleBy(numbers(f.scale))
+		}
+		return p, err
+	})
 }
 
 // tile packs the weights of a convolution for the tile unit.
 func (w *weights) tile(c *kernel.Conv, f filter) (*kernel.TileWeights, error) {
 	k := w.key(c, f)
 	k.out = 0 // packing does not depend on the output
-	if p := w.tiles[k]; p != nil {
-		return p, nil
-	}
-	pack := w.opt.Rung.PackSplit
-	if c.In.Format == kernel.BF16x32 {
-		pack = w.opt.Rung.PackBF16
-	}
-	p, err := pack(c, f.values(), numbers(f.bias))
-	if err != nil {
-		return nil, err
-	}
-	if f.scale != nil {
-		p.ScaleBy(numbers(f.scale))
-	}
-	if err := w.packLater(p, fileBytes(f.weights)); err != nil {
-		return nil, err
-	}
-	w.tiles[k] = p
-	return p, nil
+	return once(w, w.tiles, k, fileBytes(f.weights), func() (*kernel.TileWeights, error) {
+		pack := w.opt.Rung.PackSplit
+		if c.In.Format == kernel.BF16x32 {
+			pack = w.opt.Rung.PackBF16
+		}
+		p, err := pack(c, f.values(), numbers(f.bias))
+		if err == nil && f.scale != nil {
+			p.ScaleBy(numbers(f.scale))
+		}
+		return p, err
+	})
 }
 
 // gemmKey is a constant of a matrix product with all that its packing depends on.
@@ -171,18 +172,9 @@ func (w *weights) product(p *product) (*kernel.GemmWeights, error) {
 // gemm packs the constant of a key that says which it is.
 func (w *weights) gemm(g *kernel.Gemm, k gemmKey, bias []float32) (*kernel.GemmWeights, error) {
 	k.transB, k.few, k.often = g.TransB, g.M <= kernel.InPlaceRows && len(g.Batch) == 0, g.Often
-	if packed := w.gemms[k]; packed != nil {
-		return packed, nil
-	}
-	packed, err := w.opt.Rung.PackGemm(g, source(k.weights).From(k.from), bias)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.packLater(packed, fileBytes(k.weights)); err != nil {
-		return nil, err
-	}
-	w.gemms[k] = packed
-	return packed, nil
+	return once(w, w.gemms, k, fileBytes(k.weights), func() (*kernel.GemmWeights, error) {
+		return w.opt.Rung.PackGemm(g, source(k.weights).From(k.from), bias)
+	})
 }
 
 // packProducts packs the constants of an operator's products.
