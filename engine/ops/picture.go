@@ -23,8 +23,14 @@ type PictureDecoder func(ctx context.Context, data []byte, limit int64) (pixels 
 // package that does registers its decoder before the first run.
 var decoder atomic.Pointer[PictureDecoder]
 
-// RegisterPictures makes d the decoder of ImageDecoder.
-func RegisterPictures(d PictureDecoder) { decoder.Store(&d) }
+// RegisterPictures makes d the decoder of ImageDecoder; with nil there is none.
+func RegisterPictures(d PictureDecoder) {
+	if d == nil {
+		decoder.Store(nil)
+		return
+	}
+	decoder.Store(&d)
+}
 
 // imageDecoder decodes an image file to [height width channels]. ONNX
 // ImageDecoder-20.

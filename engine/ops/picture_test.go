@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/visionzoo/vision/engine/tensor"
@@ -40,5 +41,9 @@ func TestImageDecoder(t *testing.T) {
 		case c.Run.Left() != tt.limit && err != nil:
 			t.Errorf("%s: %d bytes are left of %d", tt.why, c.Run.Left(), tt.limit)
 		}
+	}
+	RegisterPictures(nil)
+	if err := (imageDecoder{}).Eval(&Call{}); err == nil || !strings.Contains(err.Error(), "no image decoder is registered") {
+		t.Errorf("without a decoder: %v", err)
 	}
 }
