@@ -37,10 +37,10 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 		}
 		for name, w := range want {
 			got := out[name]
-			if w.DType() != tensor.Float32 || got == nil {
+			if w.DType().BitsInFile() == 0 || got == nil { // strings, sequences
 				continue
 			}
-			a, b := tensor.Data[float32](w), tensor.Data[float32](got)
+			a, b := numbers(w), numbers(got)
 			for k := range max(len(a), len(b)) { // fewer objects, or more: those of one network only are compared with 0
 				x, y := at(a, k), at(b, k)
 				if x != x {
@@ -69,12 +69,19 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 	return e, nil
 }
 
+// numbers are those of an output, which need not be float32.
+func numbers(t *tensor.Tensor) []float64 {
+	v := make([]float64, t.Len())
+	tensor.Load(v, t, 0, 1)
+	return v
+}
+
 // at is number k of an output, 0 behind its end.
-func at(v []float32, k int) float64 {
+func at(v []float64, k int) float64 {
 	if k >= len(v) {
 		return 0
 	}
-	return float64(v[k])
+	return v[k]
 }
 
 // areScores reports whether an output has one number for each of several classes.
@@ -88,6 +95,6 @@ func areScores(t *tensor.Tensor) bool {
 	return wide == 1 && t.Len() > 0
 }
 
-func largest(v []float32) int {
+func largest(v []float64) int {
 	return slices.Index(v, slices.Max(v))
 }

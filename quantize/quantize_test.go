@@ -396,6 +396,18 @@ func TestAnyNumberOfObjects(t *testing.T) {
 	}
 }
 
+// TestHalves: outputs of float16 are compared too.
+func TestHalves(t *testing.T) {
+	n := &network{rand.New(rand.NewSource(1)), &onnx.Graph{Name: "halves"}}
+	n.g.Inputs, n.g.Outputs = value("x", 1, 3, 20, 20), value("y", 1, 8)
+	n.g.Outputs[0].Type.ElemType = 10
+	v := n.op("Flatten", "flat", nil, n.op("GlobalAveragePool", "mean", nil, n.op("Conv", "conv", nil, "x", n.constant("w", 0.3, 8, 3, 3, 3))))
+	n.op("Cast", "y", []*onnx.Attribute{integer("to", 10)}, v)
+	if _, r := n.quantized(t, 13); r.Error == 0 || r.Agreement < 0.5 {
+		t.Errorf("error %v, agreement %v", r.Error, r.Agreement)
+	}
+}
+
 // TestNaN: where the network itself gives no numbers, there is nothing to come near.
 func TestNaN(t *testing.T) {
 	s, err := engine.OpenBytes(build(13), quantize.Prepare())
