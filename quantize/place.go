@@ -1,6 +1,7 @@
 package quantize
 
 import (
+	"math"
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -179,6 +180,27 @@ func (p *placement) of(v *ir.Value) *ir.Value {
 		return r
 	}
 	return v
+}
+
+// floor is a number below which it makes no difference what a value is, because all
+// that is made of it is x·gate(x): from there down a hard sigmoid is 0, and x times a
+// sigmoid nearer to 0 than 0.003.
+func (p *placement) floor(v *ir.Value) float64 {
+	r := p.readers[v]
+	switch {
+	case slices.Contains(p.graph.Outputs, v):
+	case len(r) == 1 && r[0].Op == "HardSwish":
+		return -3
+	case len(r) == 2 && r[1].Op == "Mul" && slices.Contains(r[1].Inputs, r[0].Outputs[0]) && len(p.readers[r[0].Outputs[0]]) == 1:
+		a := r[0].ReadAttrs()
+		if alpha := a.Float("alpha", 0.2); r[0].Op == "HardSigmoid" && alpha > 0 {
+			return -float64(a.Float("beta", 0.5)) / float64(alpha)
+		}
+		if r[0].Op == "Sigmoid" {
+			return -8
+		}
+	}
+	return math.Inf(-1)
 }
 
 // first returns the layers before which no other comes, last those after which none

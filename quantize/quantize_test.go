@@ -315,6 +315,21 @@ func TestFloat(t *testing.T) {
 	}
 }
 
+// TestBelowGate: numbers that a gate makes 0 of take no codes.
+func TestBelowGate(t *testing.T) {
+	for gate, least := range map[string]float64{"Sigmoid": -8, "HardSigmoid": -2.5, "Tanh": -100} {
+		n := &network{rand.New(rand.NewSource(1)), &onnx.Graph{Name: "gate"}}
+		n.g.Inputs, n.g.Outputs = value("x", 1, 3, 20, 20), value("y", 1, 8, 18, 18)
+		v := n.op("Conv", "conv", nil, "x", n.constant("w1", 3, 8, 3, 3, 3))
+		v = n.op("Mul", "gated", nil, v, n.op(gate, "gate", nil, v))
+		n.op("Conv", "y", nil, v, n.constant("w2", 0.3, 8, 8, 1, 1))
+		_, r := n.quantized(t, 13)
+		if low := r.Layers[0].Low; low < least || low > -1 || gate == "Tanh" && low > -9 {
+			t.Errorf("%s: codes from %v", gate, low)
+		}
+	}
+}
+
 // TestFirstBeforePool: an input with a few huge numbers is better read in float32, and
 // what comes after the pool is then quantised by its own range.
 func TestFirstBeforePool(t *testing.T) {

@@ -28,6 +28,7 @@ type histogram struct {
 	span
 	counts [bins]float64
 	zeros  float64 // exact zeros, which have no rounding error
+	floor  float64 // what is below makes no difference
 	sums   []float64
 	pixels float64
 }
@@ -46,7 +47,7 @@ func (q *quantizer) calibrate(p *placement) error {
 	seen := map[*ir.Value]*histogram{}
 	var ask []string
 	for _, v := range p.order {
-		seen[v] = &histogram{}
+		seen[v] = &histogram{floor: p.floor(v)}
 		if v.Node != nil {
 			ask = append(ask, names[v])
 		}
@@ -135,10 +136,10 @@ func (q *quantizer) sample(s *engine.Session, i int) (in, out engine.Values, err
 	return in, out, err
 }
 
-// extremes widens the span to include a tensor's numbers.
+// extremes widens the span to include a tensor's numbers, but for those below the floor.
 func (h *histogram) extremes(t *tensor.Tensor) {
 	for _, v := range tensor.Data[float32](t) {
-		if x := float64(v); x < h.low {
+		if x := max(float64(v), h.floor); x < h.low {
 			h.low = x
 		} else if x > h.high {
 			h.high = x

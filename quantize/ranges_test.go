@@ -10,7 +10,7 @@ import (
 
 // seen is the histogram of numbers.
 func seen(v []float32) *histogram {
-	h := &histogram{}
+	h := &histogram{floor: math.Inf(-1)}
 	t := tensor.Of(v, 1, len(v))
 	h.extremes(t)
 	h.count(t)
