@@ -150,7 +150,6 @@ func (s *Session) LoadCost() LoadCost {
 // open; an input that shapes does not name keeps its declared shape. Shapes that
 // the model cannot take are an error.
 func (s *Session) CostOf(shapes map[string][]int) (c Cost, err error) {
-	s = s.orEmpty()
 	err = s.Guard(func() error { // shapes may be constants
 		c, err = s.costOf(shapes)
 		return err

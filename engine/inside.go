@@ -65,11 +65,10 @@ func (s *Session) Optimised() *ir.Graph { return s.orEmpty().runner.Graph() }
 // ErrClosed. do must not read them on goroutines of its own, nor call Close, which waits
 // for it.
 func (s *Session) Guard(do func() error) (err error) {
-	s = s.orEmpty()
-	switch {
-	case s.mapped.hasChanged():
-		return inFile(s.file, ErrChanged)
-	case !s.mapped.enter():
+	if err := s.ready(context.Background()); err != nil {
+		return err
+	}
+	if !s.mapped.enter() {
 		return inFile(s.file, ErrClosed)
 	}
 	defer s.mapped.leave()
