@@ -167,7 +167,7 @@ func TestRefused(t *testing.T) {
 			_, err := DecodeMap("fcn", scores, vision.Geometry{Width: -1, Height: 5}, nil)
 			return err
 		},
-		"a map of a huge size":        func() error { _, err := DecodeMap("fcn", scores, plain(1<<40, 1<<40), nil); return err },
+		"a map of a huge size":        func() error { _, err := DecodeMap("fcn", scores, plain(1<<30, 1<<30), nil); return err },
 		"no truth":                    func() error { _, err := EvaluateCOCO(nil, nil, COCOBoxes); return err },
 		"no task":                     func() error { _, err := EvaluateCOCO(wrong, nil, ""); return err },
 		"a truth without a box":       func() error { _, err := EvaluateCOCO(wrong, nil, COCOBoxes); return err },
