@@ -43,7 +43,7 @@ func (c *Call) joinBits(a, b *tensor.Tensor) (bool, error) {
 		w = newWalk([]int{len(dst)}, []int{1}, []int{1}, []int{1})
 	}
 	stepX, stepZ := w.step(1), w.step(2)
-	return true, c.rows(w, 0.06, func(n int, at []int) {
+	return true, c.rows(w, 0.1, func(n int, at []int) {
 		join.row(dst[at[0]:at[0]+n], x[at[1]:], z[at[2]:], stepX, stepZ)
 	})
 }
@@ -53,9 +53,19 @@ func (j bitJoin) row(dst, x, z []byte, stepX, stepZ int) {
 	if stepX == 1 && stepZ == 1 {
 		to, left, right := eights(dst), eights(x[:len(dst)]), eights(z[:len(dst)])
 		left, right = left[:len(to)], right[:len(to)]
-		for k := range to {
-			a, b := left[k], right[k]
-			to[k] = a&b&j.both ^ (a^b)&j.one ^ j.flip
+		switch {
+		case j.one == 0:
+			for k := range to {
+				to[k] = left[k]&right[k] ^ j.flip
+			}
+		case j.both == 0:
+			for k := range to {
+				to[k] = left[k] ^ right[k] ^ j.flip
+			}
+		default:
+			for k := range to {
+				to[k] = left[k] | right[k]
+			}
 		}
 		i = 8 * len(to)
 	}
@@ -67,5 +77,8 @@ func (j bitJoin) row(dst, x, z []byte, stepX, stepZ int) {
 
 // eights views bytes as words of eight, without the rest.
 func eights(b []byte) []uint64 {
+	if len(b) < 8 {
+		return nil
+	}
 	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/8)
 }

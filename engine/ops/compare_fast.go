@@ -51,13 +51,6 @@ func compareRows[T float32 | int64 | int32 | uint8](c *Call, a, b *tensor.Tensor
 // than the comparison. x and z are read stepX and stepZ apart.
 
 func equalRow[T float32 | int64 | int32 | uint8](dst []bool, x, z []T, stepX, stepZ int) {
-	if stepX == 1 && stepZ == 1 {
-		x, z = x[:len(dst)], z[:len(dst)]
-		for k := range dst {
-			dst[k] = x[k] == z[k]
-		}
-		return
-	}
 	i, j := 0, 0
 	for k := range dst {
 		dst[k] = x[i] == z[j]
@@ -66,13 +59,6 @@ func equalRow[T float32 | int64 | int32 | uint8](dst []bool, x, z []T, stepX, st
 }
 
 func greaterRow[T float32 | int64 | int32 | uint8](dst []bool, x, z []T, stepX, stepZ int) {
-	if stepX == 1 && stepZ == 1 {
-		x, z = x[:len(dst)], z[:len(dst)]
-		for k := range dst {
-			dst[k] = x[k] > z[k]
-		}
-		return
-	}
 	i, j := 0, 0
 	for k := range dst {
 		dst[k] = x[i] > z[j]
@@ -81,13 +67,6 @@ func greaterRow[T float32 | int64 | int32 | uint8](dst []bool, x, z []T, stepX, 
 }
 
 func greaterEqualRow[T float32 | int64 | int32 | uint8](dst []bool, x, z []T, stepX, stepZ int) {
-	if stepX == 1 && stepZ == 1 {
-		x, z = x[:len(dst)], z[:len(dst)]
-		for k := range dst {
-			dst[k] = x[k] >= z[k]
-		}
-		return
-	}
 	i, j := 0, 0
 	for k := range dst {
 		dst[k] = x[i] >= z[j]

@@ -67,10 +67,13 @@ func (op pad) EvalFast(c *Call) (bool, error) {
 				continue
 			}
 			for _, r := range runs {
-				if r.from < 0 {
+				switch from := rest*whole + at + r.from; {
+				case r.from < 0:
 					copy(row[r.to:r.to+r.n], none)
-				} else {
-					copy(row[r.to:r.to+r.n], src[rest*whole+at+r.from:])
+				case r.n == 4: // a float32 that an edge repeats
+					*(*[4]byte)(row[r.to:]) = [4]byte(src[from:])
+				default:
+					copy(row[r.to:r.to+r.n], src[from:])
 				}
 			}
 		}
