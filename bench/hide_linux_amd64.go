@@ -13,7 +13,7 @@ import (
 func hideAVX512() error {
 	runtime.LockOSThread()
 	if C.bench_hide_avx512() != 0 {
-		return errors.New("--as-avx2: this processor or kernel has no CPUID faulting")
+		return errors.New("--as-avx2: CPUID does not fault here; it needs Linux 4.12, and an Intel processor whose flags in /proc/cpuinfo have cpuid_fault")
 	}
 	return nil
 }

@@ -333,13 +333,9 @@ func TestNormOfInt32Axes(t *testing.T) {
 	}
 }
 
-// left is the operators that passes leave of a graph.
-func left(t *testing.T, opset int, passes string, build func(n net) *ir.Value) string {
+// bound is the graph of what was built, with its operators and facts.
+func bound(t *testing.T, b *ir.Builder) *ir.Graph {
 	t.Helper()
-	b := ir.NewBuilder(opset)
-	b.Import("com.microsoft", 1)
-	n := net{b, b.Input("x", tensor.Float32, ir.Dims(1, 4, 6, 6))}
-	b.Output("y", build(n))
 	m, err := b.Model()
 	if err != nil {
 		t.Fatal(err)
@@ -350,17 +346,28 @@ func left(t *testing.T, opset int, passes string, build func(n net) *ir.Value) s
 	if err := ops.Infer(context.Background(), m.Graph); err != nil {
 		t.Fatal(err)
 	}
+	return m.Graph
+}
+
+// left is the operators that passes leave of a graph.
+func left(t *testing.T, opset int, passes string, build func(n net) *ir.Value) string {
+	t.Helper()
+	b := ir.NewBuilder(opset)
+	b.Import("com.microsoft", 1)
+	n := net{b, b.Input("x", tensor.Float32, ir.Dims(1, 4, 6, 6))}
+	b.Output("y", build(n))
+	g := bound(t, b)
 	for _, p := range All {
 		if strings.Contains(" "+passes+" ", " "+p.Name+" ") {
-			if _, err := (editors{}).run(context.Background(), m.Graph, p); err != nil {
+			if _, err := (editors{}).run(context.Background(), g, p); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if out := m.Graph.Outputs[0]; out.Name != "y" || out.Node == nil {
+	if out := g.Outputs[0]; out.Name != "y" || out.Node == nil {
 		t.Errorf("the output is %q, made by %v", out.Name, out.Node)
 	}
-	return operators(m.Graph)
+	return operators(g)
 }
 
 // operators lists the operators of a graph in order.

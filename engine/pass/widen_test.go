@@ -40,21 +40,12 @@ func TestNarrowWeightsStay(t *testing.T) {
 	y := b.Node("Conv", []*ir.Value{x, b.Node("Cast", []*ir.Value{h}, ir.AttrInt("to", int(tensor.Float32)))})
 	narrow := b.Node("Cast", []*ir.Value{y}, ir.AttrInt("to", int(tensor.Float16)))
 	b.Output("y", b.Node("Conv", []*ir.Value{narrow, h}))
-	m, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ops.Bind(m); err != nil {
-		t.Fatal(err)
-	}
-	if err := ops.Infer(context.Background(), m.Graph); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Optimise(context.Background(), m.Graph, nil); err != nil {
+	g := bound(t, b)
+	if _, err := Optimise(context.Background(), g, nil); err != nil {
 		t.Fatal(err)
 	}
 	convs := 0
-	for _, n := range m.Graph.Nodes {
+	for _, n := range g.Nodes {
 		if n.Op != "Conv" {
 			continue
 		}
@@ -75,17 +66,7 @@ func TestWidenKnownConstants(t *testing.T) {
 	q := b.Input("q", tensor.Float16, ir.Dims(1, 2, 4))
 	k := b.Node("Reshape", []*ir.Value{b.Const("", tensor.New(tensor.Float16, 8)), b.Const("", tensor.Of([]int64{1, 2, 4}))})
 	b.Output("y", b.Node("Attention", []*ir.Value{q, q, k}, ir.AttrInt("q_num_heads", 1), ir.AttrInt("kv_num_heads", 1)))
-	m, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ops.Bind(m); err != nil {
-		t.Fatal(err)
-	}
-	if err := ops.Infer(context.Background(), m.Graph); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Optimise(context.Background(), m.Graph, nil); err != nil {
+	if _, err := Optimise(context.Background(), bound(t, b), nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -22,8 +22,9 @@ type normalTail struct {
 // piece's centre, which would round to a piece that there is not.
 func (t *normalTail) end() float64 { return (float64(len(t.powers[0])) - 1 + 0.499) * t.step }
 
-// The tails of AVX-512 and AVX2. u·tail(u) is 4e-11 where the first ends, 2e-10 where the
-// second does; the relative errors for u below 3 and 5 are 4e-8 and 1e-6, 3e-7 and 5e-6.
+// The tails of AVX-512 and AVX2. u·tail(u) is 5e-11 where the first ends, 2e-10 where the
+// second does; the relative errors of the polynomials for u below 3 and 5 are 7e-8 and 2e-6,
+// 8e-8 and 5e-6.
 var (
 	tailOf16 = normalTail{0.4375, [][]float32{
 		{5e-1, 3.3087438e-1, 1.9078696e-1, 9.467574e-2, 4.0059157e-2, 1.4353022e-2, 4.3324484e-3, 1.0974824e-3,
