@@ -112,8 +112,11 @@ func parse(args []string) (*settings, error) {
 	}
 	for _, c := range strings.Split(*configs, ",") {
 		cpu, precision, _ := strings.Cut(c, "/")
-		if cpu == "" && s.asAVX2 {
+		if s.asAVX2 && cpu == "" {
 			cpu = "avx2"
+		}
+		if s.asAVX2 && cpu != "avx2" && cpu != "purego" {
+			return nil, fmt.Errorf("--configs %s: a processor with AVX2 alone has no kernels %q; leave --as-avx2 out, or take avx2 or purego", c, cpu)
 		}
 		s.configs = append(s.configs, config{cpu, precision})
 	}
