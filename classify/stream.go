@@ -11,6 +11,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/await"
+	"github.com/visionzoo/vision/internal/clock"
 	"github.com/visionzoo/vision/internal/pipeline"
 	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/vision"
@@ -158,7 +159,7 @@ func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []pi
 			s.run(ctx, x, group)
 			group = nil
 		}
-		start := time.Now()
+		start := clock.Now()
 		if err == nil {
 			x = desk.Input(encoder.DType(), shape)
 			_, err = encoder.EncodeInto(ctx, x, len(group), img)
@@ -167,7 +168,7 @@ func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []pi
 			p.fail(err)
 			continue
 		}
-		p.result.Encode = time.Since(start)
+		p.result.Encode = clock.Since(start)
 		group = append(group, p)
 	}
 	s.run(ctx, x, group)
@@ -218,7 +219,7 @@ func (s *stream) run(ctx context.Context, x *tensor.Tensor, group []*picture) {
 }
 
 func (s *stream) runTogether(ctx context.Context, x *tensor.Tensor, group []*picture) error {
-	start := time.Now()
+	start := clock.Now()
 	n := len(group)
 	if room := s.size(); n < room {
 		size := len(x.Bytes()) / room
@@ -238,7 +239,7 @@ func (s *stream) runTogether(ctx context.Context, x *tensor.Tensor, group []*pic
 		if p.result.Predictions, err = ranked(s.model, all[i], s.options.top); err != nil {
 			p.fail(err)
 		}
-		p.result.Infer = time.Since(start) / time.Duration(len(group))
+		p.result.Infer = clock.Since(start) / time.Duration(len(group))
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/plan"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/clock"
 )
 
 // Values are tensors by name.
@@ -133,7 +134,7 @@ func OpenBytesContext(ctx context.Context, data []byte, opts ...Option) (*Sessio
 func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *mapped, o options, given []string) (s *Session, err error) {
 	name = cmp.Or(o.name, name)
 	defer guard(name, in, &s, &err)()
-	start := time.Now()
+	start := clock.Now()
 	if err := o.check(ctx); err != nil {
 		return nil, err
 	}
@@ -158,7 +159,7 @@ func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *
 		return nil, err
 	}
 	err = s.prepare(ctx)
-	s.opened = time.Since(start)
+	s.opened = clock.Since(start)
 	return s, err
 }
 
@@ -180,7 +181,7 @@ func OpenModelContext(ctx context.Context, m *ir.Model, opts ...Option) (s *Sess
 	case o.elsewhere:
 		return nil, errors.New("WithFiles: a model that was built has no external data")
 	}
-	start := time.Now()
+	start := clock.Now()
 	if err := o.check(ctx); err != nil {
 		return nil, err
 	}
@@ -192,7 +193,7 @@ func OpenModelContext(ctx context.Context, m *ir.Model, opts ...Option) (s *Sess
 	s.mapped = newMapped()
 	s.closers = []io.Closer{s.mapped}
 	err = s.prepare(ctx)
-	s.opened = time.Since(start)
+	s.opened = clock.Since(start)
 	return s, err
 }
 

@@ -7,11 +7,11 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/internal/clock"
 	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/internal/sides"
 	"github.com/visionzoo/vision/zoo"
@@ -129,23 +129,23 @@ func measure(c *cli.Context, m *zoo.Model, in engine.Values) (*benchReport, erro
 	if run() != nil { // outputs whose shapes depend on data
 		run = func() error { _, err := s.Run(c.Context, in); return err }
 	}
-	start := time.Now()
+	start := clock.Now()
 	if err := run(); err != nil {
 		return nil, err
 	}
 	bar := &stageBar{c: c}
 	defer bar.finish()
-	long := isTerminal(c.App.ErrWriter) && time.Since(start).Seconds()*float64(c.Int("runs")) > 2
+	long := isTerminal(c.App.ErrWriter) && clock.Since(start).Seconds()*float64(c.Int("runs")) > 2
 	var times []float64 // grows, as more may be asked for than will be waited for
 	for i := range c.Int("runs") {
 		if long {
 			bar.observe("timing", i, c.Int("runs"))
 		}
-		start := time.Now()
+		start := clock.Now()
 		if err := run(); err != nil {
 			return nil, err
 		}
-		times = append(times, float64(time.Since(start).Nanoseconds())/1e6)
+		times = append(times, float64(clock.Since(start).Nanoseconds())/1e6)
 	}
 	slices.Sort(times)
 	shapes := map[string][]int{}
@@ -244,7 +244,7 @@ type chromeArgs struct {
 // write runs the network once more and writes how long each node took.
 func (t *tracer) write(ctx context.Context, path string, s *engine.Session, in engine.Values) error {
 	t.on = true
-	begin := time.Now()
+	begin := clock.Now()
 	_, err := s.Run(ctx, in)
 	t.on = false
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/visionzoo/vision/classify"
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/internal/clock"
 	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
@@ -150,7 +151,7 @@ type stageTimes struct {
 	Infer  float64 `json:"infer"`
 }
 
-func since(t time.Time) float64 { return milliseconds(time.Since(t)) }
+func since(t time.Time) float64 { return milliseconds(clock.Since(t)) }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 

@@ -6,12 +6,12 @@ import (
 	"iter"
 	"net/http"
 	"runtime"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/clock"
 	"github.com/visionzoo/vision/internal/pipeline"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
@@ -177,7 +177,7 @@ func (d desk) encode(ctx context.Context, j job) (e prepared, err error) {
 		return e, err
 	}
 	e.img, e.ms.Decode = img, milliseconds(took)
-	start := time.Now()
+	start := clock.Now()
 	encoder := d.model.Encoder()
 	shape, err := encoder.Shape(img.Width, img.Height)
 	if err != nil {
@@ -195,7 +195,7 @@ func (d desk) run(ctx context.Context, e *prepared, do func() error) error {
 		return err
 	}
 	defer d.runs.Leave()
-	start := time.Now()
+	start := clock.Now()
 	err := do()
 	e.ms.Infer = since(start)
 	return err

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"time"
 
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/clock"
 )
 
 // Against runs two models on the same inputs, zeros and seeded random numbers, and
@@ -22,11 +22,11 @@ func Against(ctx context.Context, a, b *engine.Session, opt Options) []Result {
 	var out []Result
 	for _, kind := range []string{"zero", "random"} {
 		r := Result{Case: Case{Name: kind + " input"}}
-		start := time.Now()
+		start := clock.Now()
 		bounded, cancel := opt.within(ctx)
 		r.Err = againstOnce(bounded, a, b, kind == "random", tol, &r)
 		cancel()
-		r.Elapsed = time.Since(start)
+		r.Elapsed = clock.Since(start)
 		out = append(out, r)
 	}
 	return out

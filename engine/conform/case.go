@@ -19,6 +19,7 @@ import (
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/clock"
 )
 
 // Case is a folder with model.onnx and test_data_set_* folders.
@@ -85,12 +86,12 @@ type Result struct {
 // Run runs every data set of a case.
 func (c Case) Run(ctx context.Context, opt Options) (r Result) {
 	r.Case = c
-	start := time.Now()
+	start := clock.Now()
 	defer func() {
 		if p := recover(); p != nil {
 			r.Err = fmt.Errorf("panic: %v", p)
 		}
-		r.Elapsed = time.Since(start)
+		r.Elapsed = clock.Since(start)
 	}()
 	ctx, cancel := opt.within(ctx)
 	defer cancel()

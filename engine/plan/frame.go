@@ -7,6 +7,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/clock"
 )
 
 // This file interprets a program: node by node, on tensors. That is how small loop bodies
@@ -160,7 +161,7 @@ func (f *frame) node(i int) error {
 	if f.runner != nil && f.runner.opt.watched() {
 		_, end := watch(f.run, n)
 		defer end()
-		start = time.Now()
+		start = clock.Now()
 	}
 	if err := evaluate(c, f.plain); err != nil {
 		return n.Fail(err)

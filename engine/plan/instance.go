@@ -13,6 +13,7 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/team"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/clock"
 )
 
 // instance is one run of a plan: its memory, and the addresses of all operands of all
@@ -308,11 +309,11 @@ const yieldAfter = 2 * time.Millisecond
 
 // run runs the steps: kernels in a row as a series, the others one by one.
 func (i *instance) run() error {
-	began, series, watched := time.Now(), 0, i.plan.opt.watched()
+	began, series, watched := clock.Now(), 0, i.plan.opt.watched()
 	for i.current = 0; i.current < len(i.plan.steps); {
-		if i.plan.opt.Threads == 1 && time.Since(began) > yieldAfter {
+		if i.plan.opt.Threads == 1 && clock.Since(began) > yieldAfter {
 			runtime.Gosched()
-			began = time.Now()
+			began = clock.Now()
 		}
 		if err := i.ops.Check(); err != nil {
 			return err
@@ -342,7 +343,7 @@ func (i *instance) step(s *step) (err error) {
 		defer end()
 		task = watchedTask{i, labelled}
 		if o.Trace != nil {
-			start := time.Now()
+			start := clock.Now()
 			defer func() {
 				if err == nil {
 					err = callTrace(o.Trace, o.event(s.name, s.node, s.of, i.plan.fact, start))

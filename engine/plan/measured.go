@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/internal/clock"
 )
 
 // Where the shape does not tell which method of a convolution is fastest, candidates are
@@ -62,8 +63,8 @@ func (b *builder) fastestMethod(c *kernel.Conv, methods []kernel.ConvMethod) (ke
 		measured.Clear()
 		choices.Store(0)
 	}
-	start := time.Now()
-	defer func() { b.trialTime += time.Since(start) }()
+	start := clock.Now()
+	defer func() { b.trialTime += clock.Since(start) }()
 	size, err := b.opt.Rung.ConvWeightBytes(methods[0], c) // that of all methods, which differ only in how they read the weights
 	if err != nil {
 		return 0, err
@@ -118,11 +119,11 @@ func (b *builder) trialRun(c *kernel.Conv, m kernel.ConvMethod, memory []byte, w
 			n := s.Chunks()
 			parts := min(parts, n)
 			from, to := turn%parts*n/parts, (turn%parts+1)*n/parts
-			start := time.Now()
+			start := clock.Now()
 			for chunk := from; chunk < to; chunk++ {
 				s.Run(chunk, &run)
 			}
-			whole += time.Since(start) * time.Duration(n) / time.Duration(to-from)
+			whole += clock.Since(start) * time.Duration(n) / time.Duration(to-from)
 		}
 		parts = max(1, int(whole/turnTime))
 		return whole

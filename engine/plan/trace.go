@@ -10,6 +10,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/internal/clock"
 )
 
 // Event is one step of a run, for a trace.
@@ -25,7 +26,7 @@ type Event struct {
 // of the values that they read and write, each counted once, without those from one of
 // them to the next.
 func (o *Options) event(kernel string, n *ir.Node, of []*ir.Node, fact func(*ir.Value) ir.Fact, start time.Time) Event {
-	e := Event{Node: n.Name, Op: n.Op, Kernel: kernel, Start: start, Took: time.Since(start)}
+	e := Event{Node: n.Name, Op: n.Op, Kernel: kernel, Start: start, Took: clock.Since(start)}
 	seen := map[*ir.Value]bool{nil: true}
 	for i, n := range of {
 		if o.FLOPs != nil {

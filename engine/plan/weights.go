@@ -10,6 +10,7 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/team"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/clock"
 )
 
 // Kernels read weights in an order of their own, so constants are packed: once, before the
@@ -252,8 +253,8 @@ const heldPages = 16 << 20
 // pack packs what is due. If the context is cancelled, it returns after the pieces
 // under way; the rest stays due.
 func (w *weights) pack(ctx context.Context) error {
-	start := time.Now()
-	defer func() { w.took += time.Since(start) }()
+	start := clock.Now()
+	defer func() { w.took += clock.Since(start) }()
 	for len(w.due) > 0 {
 		if w.begun == nil {
 			w.begin()

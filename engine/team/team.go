@@ -25,6 +25,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/visionzoo/vision/internal/clock"
 )
 
 // Task is the body of a loop. Chunk is called once for every i below the
@@ -239,7 +241,7 @@ func (t *Team) watch(seen uint64) bool {
 		burst  = 32 // pauses between two looks at the clock
 		bursts = 32 // before other threads may run, some dozen microseconds
 	)
-	for i, start := 1, time.Now(); time.Since(start) < patience; i++ {
+	for i, start := 1, clock.Now(); clock.Since(start) < patience; i++ {
 		for range burst {
 			if t.calls.Load() != seen {
 				return true

@@ -3,6 +3,8 @@ package team
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/visionzoo/vision/internal/clock"
 )
 
 // worth keeps the account of what helpers bring. On a processor that somebody
@@ -42,10 +44,10 @@ const (
 	slice = int64(time.Millisecond)
 )
 
-var began = time.Now()
+var began = clock.Now()
 
 // now is a time in nanoseconds.
-func now() int64 { return int64(time.Since(began)) }
+func now() int64 { return int64(clock.Since(began)) }
 
 // helping tells whether to call helpers.
 func (w *worth) helping() bool {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/clock"
 	"github.com/visionzoo/vision/vision"
 )
 
@@ -43,12 +44,12 @@ func (d *Desk) Open(ctx context.Context, source vision.Source, opts ...vision.Op
 	if source.Open == nil { // as of the zero value
 		return nil, 0, errors.New("the source cannot be opened: its Open is nil")
 	}
-	start := time.Now()
+	start := clock.Now()
 	img, err := source.Open(ctx, append(opts, vision.Into(&d.picture))...)
 	if err == nil && img == nil {
 		err = errors.New("the source gave no picture")
 	}
-	return img, time.Since(start), err
+	return img, clock.Since(start), err
 }
 
 // Input returns a tensor of the given type and shape: the one of the last call, with
