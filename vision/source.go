@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -167,7 +168,7 @@ func (o *sourceOptions) each(arg string, yield func(Source, error) bool) bool {
 		return o.eachInFolder(arg, yield)
 	case err == nil:
 		return yield(FileSource(arg), nil)
-	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(arg, "*?["):
+	case strings.ContainsAny(arg, "*?[") && (errors.Is(err, fs.ErrNotExist) || runtime.GOOS == "windows"): // where a name with * or ? is an error of its own
 		return o.eachMatch(arg, yield)
 	}
 	return yield(missing(arg, pathError(arg, err)))
