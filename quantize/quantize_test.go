@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -453,6 +454,9 @@ func TestNaN(t *testing.T) {
 // TestShrunkFile: a model's file that becomes shorter while its network is quantised,
 // or before that is written, is an error.
 func TestShrunkFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("models are read whole on Windows; run on a system where they are mapped")
+	}
 	for _, before := range []string{"calibration", "writing"} {
 		path := filepath.Join(t.TempDir(), "m.onnx")
 		if err := os.WriteFile(path, build(13), 0o600); err != nil {

@@ -143,7 +143,7 @@ func TestRealMirror(t *testing.T) {
 	served := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
 		http.FileServer(http.Dir(dir)).ServeHTTP(w, r)
 	})
-	for _, mirror := range []string{dir, (&url.URL{Scheme: "file", Path: dir}).String(), served.URL} {
+	for _, mirror := range []string{dir, (&url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(dir), "/")}).String(), served.URL} {
 		cfg := testConfig(t)
 		opts := []Option{WithHome(cfg.home), WithMirror(mirror)}
 		for _, name := range []string{"mnist@8", "ultraface", "super-resolution"} {

@@ -99,7 +99,7 @@ func TestWritableFolder(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]string{dir: "", filepath.Join(dir, "new", "below"): "", file: "not a directory"}
+	all := map[string]string{dir: "", filepath.Join(dir, "new", "below"): "", file: "mkdir " + file}
 	if _, err := os.Stat("/proc/self"); err == nil { // where even root writes nothing
 		all["/proc/self"] = "nothing can be written to folder /proc/self: "
 	}
