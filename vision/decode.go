@@ -217,8 +217,12 @@ func readStream(r io.Reader) ([]byte, error) {
 // pathError prefixes an error with the path, once, in a form that is safe to print.
 func pathError(path string, err error) error {
 	var p *fs.PathError
-	if errors.As(err, &p) {
+	var l *os.LinkError
+	switch {
+	case errors.As(err, &p):
 		err = p.Err
+	case errors.As(err, &l):
+		err = l.Err
 	}
 	return fmt.Errorf("%s: %w", printable(path), err)
 }

@@ -139,8 +139,15 @@ func TestSave(t *testing.T) {
 			t.Errorf("%s was written", name)
 		}
 	}
+	folder := filepath.Join(dir, "f.png")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Save(folder); err == nil || !strings.HasPrefix(err.Error(), folder+": ") || strings.Contains(err.Error(), ".part") {
+		t.Errorf("the error names another file: %v", err)
+	}
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 3 {
+	if err != nil || len(entries) != 4 {
 		t.Errorf("%v is left over, %v", entries, err)
 	}
 }

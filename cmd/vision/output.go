@@ -121,8 +121,12 @@ func writeWhole(ctx context.Context, path string, write func(io.Writer) error) (
 		part.Close()
 		os.Remove(part.Name())
 		var p *os.PathError
-		if errors.As(err, &p) && p.Path == part.Name() {
-			p.Path = path // part has been removed
+		var l *os.LinkError
+		switch { // part has been removed
+		case errors.As(err, &p) && p.Path == part.Name():
+			p.Path = path
+		case errors.As(err, &l):
+			err = &os.PathError{Op: "replace", Path: path, Err: l.Err}
 		}
 	}()
 	if err = write(part); err != nil {

@@ -54,6 +54,11 @@ func TestWriteWhole(t *testing.T) {
 	if err := writeWhole(t.Context(), path, closed); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), ".part") {
 		t.Errorf("the error names another file: %v", err)
 	}
+	taken := filepath.Join(dir, "taken")
+	late := func(io.Writer) error { return os.Mkdir(taken, 0o755) }
+	if err := writeWhole(t.Context(), taken, late); err == nil || !strings.HasPrefix(err.Error(), "replace "+taken+": ") || strings.Contains(err.Error(), ".part") {
+		t.Errorf("the error names another file: %v", err)
+	}
 	none := filepath.Join(dir, "none", "out.json")
 	if err := writeWhole(t.Context(), none, write("x", nil)); err == nil || !strings.Contains(err.Error(), none) || strings.Contains(err.Error(), ".part") {
 		t.Errorf("the error names another file: %v", err)

@@ -46,8 +46,12 @@ func WriteFile(path string, m *Model) (err error) {
 			f.Close()
 			os.Remove(f.Name())
 			var p *fs.PathError
-			if errors.As(err, &p) && p.Path == f.Name() {
-				p.Path = path // the other is gone
+			var l *os.LinkError
+			switch { // the other is gone
+			case errors.As(err, &p) && p.Path == f.Name():
+				p.Path = path
+			case errors.As(err, &l):
+				err = &fs.PathError{Op: "replace", Path: path, Err: l.Err}
 			}
 		}
 	}()

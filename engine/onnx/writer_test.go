@@ -224,7 +224,14 @@ func TestWriteFile(t *testing.T) {
 	if err := onnx.WriteFile(filepath.Join(dir, "missing", "m.onnx"), m); err == nil {
 		t.Error("no error for a folder that is not there")
 	}
-	if files, _ := os.ReadDir(dir); len(files) != 1 {
+	folder := filepath.Join(dir, "folder")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := onnx.WriteFile(folder, m); err == nil || !strings.HasPrefix(err.Error(), "replace "+folder+": ") {
+		t.Errorf("the error names another file: %v", err)
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 2 {
 		t.Errorf("left behind: %v", files)
 	}
 }
