@@ -154,6 +154,9 @@ func TestBatchAndGeometry(t *testing.T) {
 }
 
 func TestRecipesRefused(t *testing.T) {
+	if r, err := ParseRecipe([]byte("\ufeff{\"size\":[5,5]}\r\n")); err != nil || !slices.Equal(r.Size, []int{5, 5}) { // as Windows writes a text
+		t.Errorf("%+v, %v", r, err)
+	}
 	for _, text := range []string{
 		``, `[]`, `{"x":1}`, `{"mean":[1],"mean":[2]}`, `{} {}`, `{"std":[0]}`, `{"mean":[1,2]}`, `{"scale":"1/0"}`,
 		`{"resize":"shorter 256 bicubic"}`, `{"resize":"shorter"}`, `{"resize":"stretch bilinear"}`, `{"crop":"center 0"}`,

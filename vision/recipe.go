@@ -75,6 +75,7 @@ func ParseRecipe(data []byte) (Recipe, error) {
 	if len(data) > maxRecipe {
 		return r, fmt.Errorf("recipe: %d bytes; a recipe has at most %d", len(data), maxRecipe)
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which editors on Windows begin texts with
 	if key, ok := repeated.Key(data); ok {
 		return r, fmt.Errorf("recipe: key %q occurs twice", shorten(key))
 	}

@@ -1,6 +1,7 @@
 package zoo
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -114,6 +115,7 @@ func readUserFile(file string) ([]*Card, error) {
 // sizes below 1, digests of other than 64 hex digits, URLs that are not https, recipes
 // and label sets that are not known, and paths that lead out of the cache.
 func ParseCards(data []byte) ([]*Card, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which editors on Windows begin texts with
 	cards, err := parseCards(data)
 	if err != nil {
 		return nil, err

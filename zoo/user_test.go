@@ -22,10 +22,11 @@ func TestUserEntries(t *testing.T) {
 	for _, c := range []struct{ name, json, err string }{
 		{"one", soundEntry, ""},
 		{"a list", "[" + soundEntry + "]\n", ""},
+		{"as Windows writes a text", "\ufeff" + soundEntry + "\r\n", ""},
 		{"nothing", "", "the file is empty"},
 		{"no JSON", "name: mynet", "invalid character"},
 		{"unknown key", edit(`"licence"`, `"license"`), `unknown field "license"`},
-		{"a key twice", edit(`"bytes"`, `"task":"classify","bytes"`), `key "task" occurs twice`},
+		{"a key twice", "\ufeff" + edit(`"bytes"`, `"task":"classify","bytes"`), `key "task" occurs twice`},
 		{"a key twice in other letters", edit(`"bytes"`, `"Bytes":11,"bytes"`), `key "bytes" occurs twice`},
 		{"a key twice in a recipe", edit(`"labels"`, `"recipe_data":{"crop":"none","crop":"none"},"labels"`), `key "crop" occurs twice`},
 		{"two without brackets", soundEntry + soundEntry, "there is more after the entry"},

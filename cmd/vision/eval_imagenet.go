@@ -280,7 +280,7 @@ func readLabels(dir, path string, labels *label.Set) ([]labelled, error) {
 	var all []labelled
 	lines := bufio.NewScanner(io.LimitReader(f, 1<<30))
 	for at := 1; lines.Scan(); at++ {
-		line := strings.TrimSpace(lines.Text())
+		line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff")) // which editors on Windows begin texts with
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}

@@ -199,6 +199,10 @@ func TestFindLabelled(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].class != 3 || got[1].class != 281 {
 		t.Errorf("%v, %v", got, err)
 	}
+	write("val.txt", "\ufeffc.jpg 1\r\nb\\d.jpg 3\r\n") // as Windows writes a text
+	if got, err := findLabelled(dir, filepath.Join(dir, "val.txt"), set); err != nil || len(got) != 2 || got[0] != (labelled{filepath.Join(dir, "c.jpg"), 1}) || got[1].class != 3 {
+		t.Errorf("%v, %v", got, err)
+	}
 	write("val.txt", "c.jpg 1\n../../etc/passwd 3\n")
 	if _, err := findLabelled(dir, filepath.Join(dir, "val.txt"), set); err == nil {
 		t.Error("a file outside of the folder was taken")
