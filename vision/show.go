@@ -47,6 +47,11 @@ func Show(w io.Writer, m *Image, o ShowOptions) error {
 	if env == nil {
 		env = os.Getenv
 	}
+	end, err := escapes(w)
+	if err != nil {
+		return err
+	}
+	defer end()
 	columns, rows := o.cells(w)
 	kind := o.Terminal
 	if kind == Auto {
