@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,7 +96,7 @@ func (c Case) Run(ctx context.Context, opt Options) (r Result) {
 	}()
 	ctx, cancel := opt.within(ctx)
 	defer cancel()
-	sets, err := filepath.Glob(filepath.Join(c.Dir, "test_data_set_*"))
+	sets, err := fs.Glob(os.DirFS(c.Dir), "test_data_set_*") // of a folder whose own name may look like a pattern
 	if err != nil || len(sets) == 0 {
 		r.Skipped = "no test_data_set_* folder"
 		return r
@@ -109,9 +110,9 @@ func (c Case) Run(ctx context.Context, opt Options) (r Result) {
 	tol := c.tolerance(opt).deepen(s)
 	slices.Sort(sets)
 	for _, set := range sets {
-		if r.Err = runSet(ctx, s, set, tol, &r.MaxError); r.Err != nil {
+		if r.Err = runSet(ctx, s, filepath.Join(c.Dir, set), tol, &r.MaxError); r.Err != nil {
 			if len(sets) > 1 {
-				r.Err = fmt.Errorf("%s: %w", filepath.Base(set), r.Err)
+				r.Err = fmt.Errorf("%s: %w", set, r.Err)
 			}
 			return r
 		}
