@@ -85,6 +85,9 @@ type folder struct {
 func (f *folder) name(base, ext string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !filepath.IsLocal(base + ext) { // a device of Windows, such as con.png
+		base = "_" + base
+	}
 	return filepath.Join(f.path, first(base, ext, f.taken, func(name string) bool {
 		info, err := os.Lstat(filepath.Join(f.path, name))
 		return err == nil && (f.keep || !info.Mode().IsRegular())

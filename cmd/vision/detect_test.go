@@ -252,6 +252,17 @@ func TestPictureIDs(t *testing.T) {
 	}
 }
 
+// Results have names that every system takes for files: aux.npy is a device on Windows.
+func TestNamesOfResults(t *testing.T) {
+	saved := &folder{path: t.TempDir(), taken: map[string]bool{}}
+	for _, name := range []string{"aux", "con.1", "NUL", "", "..", "a:b", "fire2/concat", "com¹"} {
+		picture := filepath.Base(saved.name(stem("https://h/"+name+".png"), ".png"))
+		if array := fileName(name) + ".npy"; !filepath.IsLocal(array) || !filepath.IsLocal(picture) {
+			t.Errorf("%q: %s, %s", name, array, picture)
+		}
+	}
+}
+
 func TestStem(t *testing.T) {
 	for name, want := range map[string]string{"a/b.jpg": "b", "../..": "picture", "-": "picture", "c:\\x\\y.png": "y", "https://h/p.jpg?q=1/2": "p", "a\x1b[2J.png": "a_[2J", ".hidden.png": "hidden"} {
 		if got := stem(name); got != want {

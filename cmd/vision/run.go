@@ -251,6 +251,9 @@ func fileName(name string) string {
 	if len(s) > 100 {
 		s = s[:100]
 	}
+	if !filepath.IsLocal(s + ".npy") { // a device of Windows, such as aux
+		s = "_" + s
+	}
 	return cmp.Or(s, "output")
 }
 
