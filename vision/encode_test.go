@@ -1,13 +1,10 @@
 package vision
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/visionzoo/vision/engine/tensor"
@@ -33,50 +30,6 @@ func TestEncodeIntoNothing(t *testing.T) {
 	if _, err := FromImage(nil, nil); err == nil {
 		t.Error("no picture, and no error")
 	}
-}
-
-// The context is asked while a large picture is resized, and ends that.
-func TestEncodingEnds(t *testing.T) {
-	m := NewImage(3000, 2000)
-	for _, text := range []string{`{"resize":"stretch 224 lanczos antialias"}`, `{"resize":"stretch 3000x1999 bilinear"}`, `{"dtype":"uint8"}`} {
-		r, err := ParseRecipe([]byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, threads := range []int{1, 2} {
-			e, err := NewEncoder(r, EncodeThreads(threads))
-			if err != nil {
-				t.Fatal(err)
-			}
-			const always = 1 << 40
-			patient, impatient := &askedOften{Context: t.Context()}, &askedOften{Context: t.Context()}
-			patient.left.Store(always)
-			if _, _, err := e.EncodeContext(patient, m); err != nil {
-				t.Fatal(err)
-			}
-			asked := always - patient.left.Load()
-			if asked < 3 {
-				t.Errorf("%s: the context is asked %d times", text, asked)
-			}
-			impatient.left.Store(asked / 2)
-			if _, _, err := e.EncodeContext(impatient, m); !errors.Is(err, context.Canceled) {
-				t.Errorf("%s: after %d of %d questions: %v", text, asked/2, asked, err)
-			}
-		}
-	}
-}
-
-// askedOften is a context that is done once it was asked a number of times.
-type askedOften struct {
-	context.Context
-	left atomic.Int64
-}
-
-func (c *askedOften) Err() error {
-	if c.left.Add(-1) < 0 {
-		return context.Canceled
-	}
-	return nil
 }
 
 func TestNamedRecipes(t *testing.T) {

@@ -97,3 +97,34 @@ func TestDecodingEnds(t *testing.T) {
 		}
 	}
 }
+
+// The context is asked while a large picture is resized, and ends that.
+func TestEncodingEnds(t *testing.T) {
+	m := vision.NewImage(3000, 2000)
+	for _, text := range []string{`{"resize":"stretch 224 lanczos antialias"}`, `{"resize":"stretch 3000x1999 bilinear"}`, `{"dtype":"uint8"}`} {
+		r, err := vision.ParseRecipe([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, threads := range []int{1, 2} {
+			e, err := vision.NewEncoder(r, vision.EncodeThreads(threads))
+			if err != nil {
+				t.Fatal(err)
+			}
+			const always = 1 << 40
+			patient, hasty := &impatient{Context: t.Context()}, &impatient{Context: t.Context()}
+			patient.left.Store(always)
+			if _, _, err := e.EncodeContext(patient, m); err != nil {
+				t.Fatal(err)
+			}
+			asked := always - patient.left.Load()
+			if asked < 3 {
+				t.Errorf("%s: the context is asked %d times", text, asked)
+			}
+			hasty.left.Store(asked / 2)
+			if _, _, err := e.EncodeContext(hasty, m); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: after %d of %d questions: %v", text, asked/2, asked, err)
+			}
+		}
+	}
+}
