@@ -57,7 +57,7 @@ func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts 
 		err = o.checkStream(m)
 	}
 	if err == nil && ctx == nil {
-		err = await.Check(ctx)
+		err = await.ErrNil
 	}
 	if err == nil && sources == nil {
 		err = errors.New("the sources are nil; slices.Values makes them from a list")

@@ -33,6 +33,7 @@ import (
 	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/plan"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/await"
 	"github.com/visionzoo/vision/internal/clock"
 )
 
@@ -362,7 +363,7 @@ func (s *Session) ready(ctx context.Context) error {
 	case s.closed.Load():
 		return fmt.Errorf("%s: %w", s.file, ErrClosed)
 	case ctx == nil:
-		return fmt.Errorf("%s: the context is nil; use context.Background()", s.file)
+		return fmt.Errorf("%s: %w", s.file, await.ErrNil)
 	case s.mapped.hasChanged():
 		return fmt.Errorf("%s: %w", s.file, ErrChanged)
 	}

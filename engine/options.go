@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -14,6 +13,7 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/plan"
+	"github.com/visionzoo/vision/internal/await"
 )
 
 // Option changes how a model is opened or run.
@@ -206,7 +206,7 @@ func (o *options) check(ctx context.Context) error {
 	case o.err != nil:
 		return o.err
 	case ctx == nil:
-		return errors.New("the context is nil; use context.Background()")
+		return await.ErrNil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}

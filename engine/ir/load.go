@@ -8,6 +8,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/await"
 )
 
 // LoadOptions says where a model's external data is and how much memory its
@@ -29,7 +30,7 @@ const maxInlined, maxPrefixes = 10_000_000, 1 << 30
 func Load(ctx context.Context, m *onnx.Model, opt LoadOptions) (*Model, error) {
 	switch {
 	case ctx == nil:
-		return nil, errors.New("the context is nil; use context.Background()")
+		return nil, await.ErrNil
 	case m == nil || m.Graph == nil:
 		return nil, errors.New("the model holds no graph")
 	}

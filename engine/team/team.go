@@ -105,9 +105,6 @@ func (t *Team) Close() {
 	t.rouse(len(t.workers))
 }
 
-// Workers is the number of goroutines besides the caller.
-func (t *Team) Workers() int { return len(t.workers) }
-
 // Run calls task.Chunk for every number below n and returns when all calls
 // have, or a Stopper has stopped. At most threads goroutines take part, the caller
 // among them; 0 means as many as there are. Run allocates nothing for loops of up

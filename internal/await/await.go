@@ -6,10 +6,13 @@ import (
 	"errors"
 )
 
+// ErrNil is the error of a context that is nil.
+var ErrNil = errors.New("the context is nil; use context.Background()")
+
 // Check returns the error of a context that is done, or is nil.
 func Check(ctx context.Context) error {
 	if ctx == nil {
-		return errors.New("the context is nil; use context.Background()")
+		return ErrNil
 	}
 	return ctx.Err()
 }
