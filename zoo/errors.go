@@ -109,10 +109,15 @@ func (e *FetchError) answers() (all []string) {
 func (e *FetchError) Unwrap() error { return e.Err }
 
 // quote quotes an untrusted name: control characters are escaped, and at most 80
-// characters are shown.
+// characters are shown. Where only backslashes would be escaped, as in paths of Windows,
+// they stay as they are.
 func quote(s string) string {
 	if r := []rune(s); len(r) > 80 {
 		s = string(r[:79]) + "…"
 	}
-	return fmt.Sprintf("%q", s)
+	q := fmt.Sprintf("%q", s)
+	if q == `"`+strings.ReplaceAll(s, `\`, `\\`)+`"` {
+		return `"` + s + `"`
+	}
+	return q
 }
