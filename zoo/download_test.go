@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,155 +25,60 @@ func TestServers(t *testing.T) {
 	flipped[200_000] ^= 0x10
 	pointer := fmt.Sprintf("version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n", hexSum(data), len(data))
 	longer := append(slices.Clone(data), 'x')
-	first := func(bad http.HandlerFunc) func(http.ResponseWriter, *http.Request, int) {
-		return func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				bad(w, r)
-			} else {
-				good(w, r, data)
-			}
-		}
-	}
-	always := func(bad http.HandlerFunc) func(http.ResponseWriter, *http.Request, int) {
-		return func(w http.ResponseWriter, r *http.Request, n int) { bad(w, r) }
-	}
-	status := func(code int, header ...string) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			for i := 0; i+1 < len(header); i += 2 {
-				w.Header().Set(header[i], header[i+1])
-			}
-			w.WriteHeader(code)
-			w.Write([]byte("no"))
-		}
-	}
-	text := func(s string) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(s)) }
-	}
+	status := func(code int, headers ...string) http.HandlerFunc { return says(code, []byte("no"), headers...) }
+	text := func(s string) http.HandlerFunc { return says(200, []byte(s)) }
+	right, broken := good(data), breakOff(data, 100_000)
 	// A download that stalls once must not seem to stall again because the machine is busy.
 	stalls := map[string]time.Duration{"stalls, resumed": 3 * time.Second, "stalls before the headers": 3 * time.Second, "stalls for ever": 150 * time.Millisecond}
 	for _, c := range []struct {
 		name     string
-		answer   func(http.ResponseWriter, *http.Request, int)
+		answer   http.HandlerFunc
 		requests int
 		err      string // "" where the file is had in the end
 	}{
-		{"plain", first(func(w http.ResponseWriter, r *http.Request) { good(w, r, data) }), 1, ""},
-		{"breaks off, resumed", first(func(w http.ResponseWriter, r *http.Request) { breakOff(w, data, 100_000) }), 2, ""},
-		{"breaks off in the first bytes", first(func(w http.ResponseWriter, r *http.Request) { breakOff(w, data, 100) }), 2, ""},
-		{"breaks off before the first byte", first(func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }), 2, ""},
-		{"stalls, resumed", first(func(w http.ResponseWriter, r *http.Request) { hang(w, r, data, 100_000) }), 2, ""},
-		{"stalls before the headers", first(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), 2, ""},
-		{"stalls for ever", always(func(w http.ResponseWriter, r *http.Request) { hang(w, r, data, 0) }), 4, "nothing came for 150ms"},
-		{"answers 200 to a range", func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				breakOff(w, data, 100_000)
-			}
-			r.Header.Del("Range")
-			good(w, r, data)
-		}, 2, ""},
-		{"another file since, so If-Range gives all", func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				w.Header().Set("ETag", `"old"`)
-				w.Header().Set("Content-Length", fmt.Sprint(len(data)))
-				w.Write(flipped[:250_000])
-				panic(http.ErrAbortHandler)
-			}
-			good(w, r, data)
-		}, 2, ""},
-		{"416 to a range", func(w http.ResponseWriter, r *http.Request, n int) {
-			switch n {
-			case 0:
-				breakOff(w, data, 100_000)
-			case 1:
-				status(416, "Content-Range", "bytes */300000")(w, r)
-			default:
-				good(w, r, data)
-			}
-		}, 3, ""},
-		{"another range than asked for", func(w http.ResponseWriter, r *http.Request, n int) {
-			switch n {
-			case 0:
-				breakOff(w, data, 100_000)
-			case 1:
-				w.Header().Set("Content-Range", "bytes 50000-299999/300000")
-				w.WriteHeader(206)
-				w.Write(data[50_000:])
-			default:
-				good(w, r, data)
-			}
-		}, 3, ""},
-		{"a range without saying which", func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				breakOff(w, data, 100_000)
-			}
-			w.WriteHeader(206)
-			w.Write(data[100_000:])
-		}, 2, "answers a range without saying which"},
-		{"a range of another file", func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				breakOff(w, data, 100_000)
-			}
-			w.Header().Set("Content-Range", "bytes 100000-300000/300001")
-			w.WriteHeader(206)
-			w.Write(longer[100_000:])
-		}, 2, "has 300001 bytes, must have 300000"},
-		{"one byte more, said so", always(func(w http.ResponseWriter, r *http.Request) { good(w, r, longer) }), 1, "has 300001 bytes, must have 300000"},
-		{"one byte more, unsaid", always(func(w http.ResponseWriter, r *http.Request) { chunked(w, longer) }), 1, "gives more than the 300000 bytes"},
-		{"without end", always(func(w http.ResponseWriter, r *http.Request) {
+		{"plain", right, 1, ""},
+		{"breaks off, resumed", inTurn(broken, right), 2, ""},
+		{"breaks off in the first bytes", inTurn(breakOff(data, 100), right), 2, ""},
+		{"breaks off before the first byte", inTurn(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, right), 2, ""},
+		{"stalls, resumed", inTurn(hang(data, 100_000), right), 2, ""},
+		{"stalls before the headers", inTurn(mute, right), 2, ""},
+		{"stalls for ever", hang(data, 0), 4, "nothing came for 150ms"},
+		{"answers 200 to a range", inTurn(broken, ignoring("Range", right)), 2, ""},
+		{"another file since, so If-Range gives all", inTurn(breakOff(flipped, 250_000), right), 2, ""},
+		{"416 to a range", inTurn(broken, status(416, "Content-Range", "bytes */300000"), right), 3, ""},
+		{"another range than asked for", inTurn(broken, says(206, data[50_000:], "Content-Range", "bytes 50000-299999/300000"), right), 3, ""},
+		{"a range without saying which", inTurn(broken, says(206, data[100_000:])), 2, "answers a range without saying which"},
+		{"a range of another file", inTurn(broken, says(206, longer[100_000:], "Content-Range", "bytes 100000-300000/300001")), 2,
+			"has 300001 bytes, must have 300000"},
+		{"one byte more, said so", good(longer), 1, "has 300001 bytes, must have 300000"},
+		{"one byte more, unsaid", chunked(longer), 1, "gives more than the 300000 bytes"},
+		{"without end", func(w http.ResponseWriter, r *http.Request) {
 			for w.(http.Flusher).Flush(); r.Context().Err() == nil; w.Write(data) {
 			}
-		}), 1, "gives more than the 300000 bytes"},
-		{"one byte less, said so", always(func(w http.ResponseWriter, r *http.Request) { good(w, r, data[:299_999]) }), 1, "has 299999 bytes, must have 300000"},
-		{"one byte less, unsaid", always(func(w http.ResponseWriter, r *http.Request) { chunked(w, data[:299_999]) }), 0, "ended after 299999 of 300000 bytes"},
-		{"a flipped bit", always(func(w http.ResponseWriter, r *http.Request) { good(w, r, flipped) }), 1,
-			"sha256 is " + hexSum(flipped) + ", must be " + hexSum(data)},
-		{"a flipped bit in a part, then right", func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				breakOff(w, flipped, 250_000)
-			}
-			r.Header.Del("If-Range")
-			good(w, r, data)
-		}, 2, "sha256 is "},
-		{"503 twice", func(w http.ResponseWriter, r *http.Request, n int) {
-			if n < 2 {
-				status(503)(w, r)
-			} else {
-				good(w, r, data)
-			}
-		}, 3, ""},
-		{"500 for ever", always(status(500)), 4, "500 Internal Server Error"},
-		{"429 with Retry-After", first(status(429, "Retry-After", "1")), 2, ""},
-		{"429 with a long Retry-After", always(status(429, "Retry-After", "86400")), 1, "429 Too Many Requests, and asks to wait 24h0m0s"},
-		{"401", always(status(401)), 1, "401 Unauthorized"},
-		{"403", always(status(403)), 1, "403 Forbidden"},
-		{"404", always(status(404)), 1, "404 Not Found"},
-		{"410", always(status(410)), 1, "410 Gone"},
-		{"204", always(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) }), 1, "204 No Content"},
-		{"a git-lfs pointer", always(text(pointer)), 1, "a git-lfs pointer, not the model"},
-		{"a page", always(text("<!DOCTYPE html>\n<html><head><title>Sign in\x1b[2J to the network</title>")), 1, `a web page, not the model ("Sign in [2J to the network")`},
-		{"a page as long as the file", always(text("<html><title>x</title>" + strings.Repeat(" ", 300_000-22))), 1, `a web page, not the model ("x")`},
-		{"a JSON error", always(text(`{"error":"Repository not found"}`)), 1, "an error message, not the model: {"},
-		{"a gzip file", always(text("\x1f\x8b\x08" + strings.Repeat("x", 299_997))), 1, "a gzip file, not the model"},
-		{"nothing", always(text("")), 1, "an empty file"},
-		{"packed unasked", always(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Encoding", "br")
-			w.(http.Flusher).Flush()
-			w.Write(data)
-		}), 1, "sends the file compressed, which was not requested: br"},
-		{"a range packed unasked", func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 0 {
-				breakOff(w, data, 100_000)
-			}
-			w.Header().Set("Content-Encoding", "gzip")
-			w.Header().Set("Content-Range", "bytes 100000-299999/300000")
-			w.WriteHeader(206)
-			w.(http.Flusher).Flush()
-			w.Write(data[:200_000])
-		}, 2, "sends the file compressed, which was not requested: gzip"},
-		{"headers without end", always(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("X-Long", strings.Repeat("x", 1<<20))
-			good(w, r, data)
-		}), 0, "connection broken"},
+		}, 1, "gives more than the 300000 bytes"},
+		{"one byte less, said so", good(data[:299_999]), 1, "has 299999 bytes, must have 300000"},
+		{"one byte less, unsaid", chunked(data[:299_999]), 0, "ended after 299999 of 300000 bytes"},
+		{"a flipped bit", good(flipped), 1, "sha256 is " + hexSum(flipped) + ", must be " + hexSum(data)},
+		{"a flipped bit in a part, then right", inTurn(breakOff(flipped, 250_000), ignoring("If-Range", right)), 2, "sha256 is "},
+		{"503 twice", inTurn(status(503), status(503), right), 3, ""},
+		{"500 for ever", status(500), 4, "500 Internal Server Error"},
+		{"429 with Retry-After", inTurn(status(429, "Retry-After", "1"), right), 2, ""},
+		{"429 with a long Retry-After", status(429, "Retry-After", "86400"), 1, "429 Too Many Requests, and asks to wait 24h0m0s"},
+		{"401", status(401), 1, "401 Unauthorized"},
+		{"403", status(403), 1, "403 Forbidden"},
+		{"404", status(404), 1, "404 Not Found"},
+		{"410", status(410), 1, "410 Gone"},
+		{"204", status(204), 1, "204 No Content"},
+		{"a git-lfs pointer", text(pointer), 1, "a git-lfs pointer, not the model"},
+		{"a page", text("<!DOCTYPE html>\n<html><head><title>Sign in\x1b[2J to the network</title>"), 1, `a web page, not the model ("Sign in [2J to the network")`},
+		{"a page as long as the file", text("<html><title>x</title>" + strings.Repeat(" ", 300_000-22)), 1, `a web page, not the model ("x")`},
+		{"a JSON error", text(`{"error":"Repository not found"}`), 1, "an error message, not the model: {"},
+		{"a gzip file", text("\x1f\x8b\x08" + strings.Repeat("x", 299_997)), 1, "a gzip file, not the model"},
+		{"nothing", text(""), 1, "an empty file"},
+		{"packed unasked", says(200, data, "Content-Encoding", "br"), 1, "sends the file compressed, which was not requested: br"},
+		{"a range packed unasked", inTurn(broken, says(206, data[:200_000], "Content-Encoding", "gzip", "Content-Range", "bytes 100000-299999/300000")), 2,
+			"sends the file compressed, which was not requested: gzip"},
+		{"headers without end", says(200, data, "X-Long", strings.Repeat("x", 1<<20)), 0, "connection broken"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -224,12 +130,7 @@ func quietConfig(t testing.TB) *config {
 
 func TestResumeAsks(t *testing.T) {
 	data := testData(300_000)
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		if n == 0 {
-			breakOff(w, data, 100_000)
-		}
-		good(w, r, data)
-	})
+	s := newFaulty(t, inTurn(breakOff(data, 100_000), good(data)))
 	c := testConfig(t)
 	var told []Progress
 	c.progress = func(p Progress) { told = append(told, p) }
@@ -270,23 +171,13 @@ func TestResumeAsks(t *testing.T) {
 
 func TestNextAddress(t *testing.T) {
 	data := testData(100_000)
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		switch r.URL.Path {
-		case "/half":
-			if r.Header.Get("Range") == "" {
-				breakOff(w, data, 60_000)
-			}
-			w.WriteHeader(503)
-		case "/flipped":
-			bad := slices.Clone(data)
-			bad[80_000]++
-			good(w, r, bad)
-		case "/good":
-			good(w, r, data)
-		default:
-			w.WriteHeader(404)
-		}
-	})
+	flipped := slices.Clone(data)
+	flipped[80_000]++
+	mux := http.NewServeMux()
+	mux.HandleFunc("/half", inTurn(breakOff(data, 60_000), says(503, nil)))
+	mux.HandleFunc("/flipped", good(flipped))
+	mux.HandleFunc("/good", good(data))
+	s := newFaulty(t, mux.ServeHTTP)
 	t.Run("continues another's part", func(t *testing.T) {
 		c := testConfig(t)
 		card := testCard(data, s.URL+"/none", s.URL+"/half", s.URL+"/good")
@@ -333,7 +224,7 @@ func TestParts(t *testing.T) {
 		{"whole, and wrong", make([]byte, 100_000), 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { good(w, r, data) })
+			s := newFaulty(t, good(data))
 			cfg := testConfig(t)
 			card := testCard(data, s.URL+"/f")
 			plant(t, cfg, card, "testnet.onnx.part", c.part)
@@ -348,7 +239,7 @@ func TestParts(t *testing.T) {
 
 func TestByHand(t *testing.T) {
 	data := testData(100_000)
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { good(w, r, data) })
+	s := newFaulty(t, good(data))
 	c := testConfig(t)
 	card := testCard(data, s.URL+"/f")
 	file := plant(t, c, card, "testnet.onnx", data)
@@ -374,46 +265,25 @@ func TestByHand(t *testing.T) {
 
 func TestRedirects(t *testing.T) {
 	data := testData(50_000)
-	elsewhere := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { good(w, r, data) })
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		steps, to := 0, ""
-		switch {
-		case r.URL.Path == "/end":
-			good(w, r, data)
-			return
-		case strings.HasPrefix(r.URL.Path, "/n/"):
-			fmt.Sscanf(r.URL.Path, "/n/%d", &steps)
-			to = fmt.Sprintf("/n/%d", steps-1)
-			if steps == 1 {
-				to = "/end"
-			}
-		case r.URL.Path == "/http":
-			to = "http://models.example.org/x.onnx"
-		case r.URL.Path == "/ftp":
-			to = "ftp://models.example.org/x.onnx"
-		case r.URL.Path == "/other":
-			to = strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1) + "/got"
-		case r.URL.Path == "/linked-size":
-			w.Header().Set("X-Linked-Size", "134")
-			to = "/end"
-		case r.URL.Path == "/linked-digest":
-			w.Header().Set("X-Linked-ETag", `"`+strings.Repeat("ab", 32)+`"`)
-			to = "/end"
-		case r.URL.Path == "/linked-right":
-			w.Header().Set("X-Linked-Size", "50000")
-			w.Header().Set("X-Linked-ETag", `"`+hexSum(data)+`"`)
-			to = "/end"
-		case r.URL.Path == "/signed": // its first signature has run out
-			to = fmt.Sprintf("/signature-%d", n)
-		case r.URL.Path == "/signature-0":
-			w.WriteHeader(403)
-			return
-		case r.URL.Path == "/signature-1":
-			good(w, r, data)
-			return
-		}
-		http.Redirect(w, r, to, http.StatusFound)
+	elsewhere := newFaulty(t, good(data))
+	mux := http.NewServeMux()
+	mux.HandleFunc("/n/{steps}", func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.PathValue("steps"))
+		http.Redirect(w, r, fmt.Sprintf("/n/%d", n-1), http.StatusFound)
 	})
+	mux.HandleFunc("/n/0", good(data))
+	to := func(address string, headers ...string) http.HandlerFunc {
+		return says(http.StatusFound, nil, append(headers, "Location", address)...)
+	}
+	mux.HandleFunc("/http", to("http://models.example.org/x.onnx"))
+	mux.HandleFunc("/ftp", to("ftp://models.example.org/x.onnx"))
+	mux.HandleFunc("/other", to(strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1)+"/got"))
+	mux.HandleFunc("/linked-size", to("/n/0", "X-Linked-Size", "134"))
+	mux.HandleFunc("/linked-digest", to("/n/0", "X-Linked-ETag", `"`+strings.Repeat("ab", 32)+`"`))
+	mux.HandleFunc("/linked-right", to("/n/0", "X-Linked-Size", "50000", "X-Linked-ETag", `"`+hexSum(data)+`"`))
+	mux.HandleFunc("/signed", inTurn(to("/run-out"), to("/n/0"))) // its first signature has run out
+	mux.HandleFunc("/run-out", says(403, nil))
+	s := newFaulty(t, mux.ServeHTTP)
 	for _, c := range []struct{ path, err string }{
 		{"/n/5", ""},
 		{"/n/6", "redirects more than 5 times"},
@@ -481,20 +351,17 @@ func TestCancel(t *testing.T) {
 	data := testData(300_000)
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, *http.Request, int)
+		answer http.HandlerFunc
 	}{
-		{"while it stalls", func(w http.ResponseWriter, r *http.Request, n int) { hang(w, r, data, 100_000) }},
-		{"before an answer", func(w http.ResponseWriter, r *http.Request, n int) { <-r.Context().Done() }},
-		{"before a retry", func(w http.ResponseWriter, r *http.Request, n int) {
-			w.Header().Set("Retry-After", "60")
-			w.WriteHeader(503)
-		}},
+		{"while it stalls", hang(data, 100_000)},
+		{"before an answer", mute},
+		{"before a retry", says(503, nil, "Retry-After", "60")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			asked, kept := make(chan bool, 1), make(chan bool, 1)
-			s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
+			s := newFaulty(t, func(w http.ResponseWriter, r *http.Request) {
 				asked <- true
-				c.answer(w, r, n)
+				c.answer(w, r)
 			})
 			cfg := testConfig(t, withLimits(func(l *limits) { l.maxWait = time.Hour }))
 			cfg.progress = func(p Progress) {
@@ -533,7 +400,7 @@ func TestCancel(t *testing.T) {
 
 func TestDiskFull(t *testing.T) {
 	data := testData(1_000_000)
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { good(w, r, data) })
+	s := newFaulty(t, good(data))
 	room := 600_000
 	c := testConfig(t, withLimits(func(l *limits) {
 		l.write = func(f *os.File, p []byte) (int, error) {
@@ -566,13 +433,8 @@ func TestDiskFull(t *testing.T) {
 // beyond the furthest that it came.
 func TestBreaksOffInTurn(t *testing.T) {
 	data := testData(300_000)
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		if n > 50 {
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		breakOff(w, data, []int{15_000, 150_000}[n%2])
-	})
+	answers := slices.Repeat([]http.HandlerFunc{breakOff(data, 15_000), breakOff(data, 150_000)}, 25)
+	s := newFaulty(t, inTurn(append(answers, http.NotFound)...))
 	_, err := pull(testConfig(t), testCard(data, s.URL+"/f"))
 	if n := len(s.requests("/f")); err == nil || n > 10 {
 		t.Errorf("after %d requests: %v", n, err)

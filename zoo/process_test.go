@@ -79,8 +79,8 @@ func startChild(t *testing.T, home string, card *Card, out io.Writer) *exec.Cmd 
 func TestKilled(t *testing.T) {
 	data := testData(1_000_000)
 	var pieces atomic.Int32
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		good(&slowWriter{w, &pieces}, r, data)
+	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request) {
+		good(data)(&slowWriter{w, &pieces}, r)
 	})
 	home := t.TempDir() + "/home"
 	card := testCard(data, s.URL+"/f")
@@ -147,13 +147,13 @@ func TestTwoProcesses(t *testing.T) {
 	data := testData(1_000_000)
 	waits := make(chan bool)
 	said := sync.OnceFunc(func() { close(waits) })
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
+	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-waits:
 		case <-time.After(time.Minute):
 			t.Error("no process said that it waits")
 		}
-		good(&slowWriter{w, new(atomic.Int32)}, r, data)
+		good(data)(&slowWriter{w, new(atomic.Int32)}, r)
 	})
 	home := t.TempDir() + "/home"
 	card := testCard(data, s.URL+"/f")
@@ -194,17 +194,13 @@ func (w *waitingWriter) Write(p []byte) (int, error) {
 func TestWaiterTakesOver(t *testing.T) {
 	data := testData(1_000_000)
 	begun := make(chan bool, 10)
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		if n == 0 {
-			w.Header().Set("Content-Length", fmt.Sprint(len(data)))
-			w.Write(data[:400_000])
-			w.(http.Flusher).Flush()
-			begun <- true
-			<-r.Context().Done()
-			return
-		}
-		good(w, r, data)
-	})
+	s := newFaulty(t, inTurn(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+		w.Write(data[:400_000])
+		w.(http.Flusher).Flush()
+		begun <- true
+		<-r.Context().Done()
+	}, good(data)))
 	c := quietConfig(t)
 	card := testCard(data, s.URL+"/f")
 	cmd := startChild(t, c.home, card, new(bytes.Buffer))

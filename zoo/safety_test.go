@@ -5,7 +5,6 @@ package zoo
 import (
 	"bytes"
 	"errors"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,12 +26,7 @@ func TestPlanted(t *testing.T) {
 			"dangling link": func(_, at string) error { return os.Symlink(at+".nowhere", at) },
 		} {
 			t.Run(name+" "+kind, func(t *testing.T) {
-				s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
-					if n == 0 {
-						breakOff(w, data, 20_000)
-					}
-					good(w, r, data)
-				})
+				s := newFaulty(t, inTurn(breakOff(data, 20_000), good(data)))
 				c := testConfig(t)
 				card := testCard(data, s.URL+"/f")
 				victim := filepath.Join(t.TempDir(), "victim")
@@ -70,7 +64,7 @@ func TestPlanted(t *testing.T) {
 
 func TestUnsafeFolders(t *testing.T) {
 	data := testData(5_000)
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { good(w, r, data) })
+	s := newFaulty(t, good(data))
 	for _, part := range []string{".", "models", "models/testnet", "locks"} {
 		t.Run(part, func(t *testing.T) {
 			c := testConfig(t)

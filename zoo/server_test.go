@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -35,22 +36,20 @@ func testCard(data []byte, urls ...string) *Card {
 	return &Card{Name: "testnet", Variant: "f32", Path: "some/where/testnet.onnx", Bytes: int64(len(data)), SHA256: hexSum(data), URLs: urls}
 }
 
-// faulty is a server that counts what it is asked and answers as a test says; n is
-// the number of the request to that path, from 0.
+// faulty is a server that keeps what it is asked and answers as a test says.
 type faulty struct {
 	*httptest.Server
 	sync.Mutex
 	asked map[string][]*http.Request
 }
 
-func newFaulty(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, n int)) *faulty {
+func newFaulty(t *testing.T, answer http.HandlerFunc) *faulty {
 	f := &faulty{asked: map[string][]*http.Request{}}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.Lock()
-		n := len(f.asked[r.URL.Path])
 		f.asked[r.URL.Path] = append(f.asked[r.URL.Path], r)
 		f.Unlock()
-		answer(w, r, n)
+		answer(w, r)
 	}))
 	t.Cleanup(func() {
 		f.CloseClientConnections()
@@ -65,34 +64,70 @@ func (f *faulty) requests(path string) []*http.Request {
 	return f.asked[path]
 }
 
+// inTurn gives the first answer once, then the second, and the last for good.
+func inTurn(answers ...http.HandlerFunc) http.HandlerFunc {
+	var n atomic.Int32
+	return func(w http.ResponseWriter, r *http.Request) { answers[min(int(n.Add(1)), len(answers))-1](w, r) }
+}
+
 // good answers as a server should: ranges, If-Range and all.
-func good(w http.ResponseWriter, r *http.Request, data []byte) {
-	w.Header().Set("ETag", `"`+hexSum(data)[:16]+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+func good(data []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"`+hexSum(data)[:16]+`"`)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	}
+}
+
+// ignoring answers as if the request did not have a header.
+func ignoring(header string, answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del(header)
+		answer(w, r)
+	}
+}
+
+// says answers with a status, a body and headers, which are names and values in turn.
+func says(code int, body []byte, headers ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for i := 0; i < len(headers); i += 2 {
+			w.Header().Set(headers[i], headers[i+1])
+		}
+		w.WriteHeader(code)
+		w.Write(body)
+	}
 }
 
 // breakOff promises all of data and gives n bytes.
-func breakOff(w http.ResponseWriter, data []byte, n int) {
-	w.Header().Set("ETag", `"`+hexSum(data)[:16]+`"`)
-	w.Header().Set("Content-Length", fmt.Sprint(len(data)))
-	w.Write(data[:n])
-	w.(http.Flusher).Flush()
-	panic(http.ErrAbortHandler)
+func breakOff(data []byte, n int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"`+hexSum(data)[:16]+`"`)
+		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+		w.Write(data[:n])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // chunked gives data without saying how long it is.
-func chunked(w http.ResponseWriter, data []byte) {
-	w.(http.Flusher).Flush()
-	w.Write(data)
+func chunked(data []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		w.Write(data)
+	}
 }
 
 // hang gives n bytes and then nothing until the caller goes away.
-func hang(w http.ResponseWriter, r *http.Request, data []byte, n int) {
-	w.Header().Set("Content-Length", fmt.Sprint(len(data)))
-	w.Write(data[:n])
-	w.(http.Flusher).Flush()
-	<-r.Context().Done()
+func hang(data []byte, n int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+		w.Write(data[:n])
+		w.(http.Flusher).Flush()
+		mute(w, r)
+	}
 }
+
+// mute gives nothing, not even headers.
+func mute(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 // testConfig is a configuration with a folder of its own, and with little patience
 // except for connections, which may stall on a busy machine.

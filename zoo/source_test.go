@@ -77,7 +77,7 @@ func TestEnvironment(t *testing.T) {
 func TestOffline(t *testing.T) {
 	data := testData(5000)
 	asked := false
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { asked = true })
+	s := newFaulty(t, func(http.ResponseWriter, *http.Request) { asked = true })
 	c := testConfig(t, WithOffline(true))
 	card := testCard(data, s.URL+"/f")
 	_, err := pull(c, card)
@@ -140,9 +140,7 @@ func TestMirrorFolder(t *testing.T) {
 // and all that the command line needs works on them.
 func TestRealMirror(t *testing.T) {
 	dir := shared.Path(t, "zoo", "mirror")
-	served := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		http.FileServer(http.Dir(dir)).ServeHTTP(w, r)
-	})
+	served := newFaulty(t, http.FileServer(http.Dir(dir)).ServeHTTP)
 	for _, mirror := range []string{dir, (&url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(dir), "/")}).String(), served.URL} {
 		cfg := testConfig(t)
 		opts := []Option{WithHome(cfg.home), WithMirror(mirror)}
@@ -221,7 +219,7 @@ func TestBuiltinHasNoFile(t *testing.T) {
 func TestWrongByHand(t *testing.T) {
 	data := testData(5000)
 	for _, offline := range []bool{false, true} {
-		s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { http.NotFound(w, r) })
+		s := newFaulty(t, http.NotFound)
 		c := testConfig(t, WithOffline(offline))
 		card := testCard(data, s.URL+"/f")
 		wrong := plant(t, c, card, "testnet.onnx", testData(4999))

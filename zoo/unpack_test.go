@@ -178,8 +178,8 @@ func TestPullCase(t *testing.T) {
 	right := packed(t, file("odd_name/net.onnx", model), file("odd_name/test_data_set_0/input_0.pb", "in"), file("odd_name/test_data_set_0/output_0.pb", "out"))
 	wrong := packed(t, file("n/net.onnx", model+"x"), file("n/test_data_set_0/input_0.pb", "in"))
 	slip := packed(t, file("n/net.onnx", model), file("../x", "1"))
-	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		good(w, r, map[string][]byte{"/right": right, "/wrong": wrong, "/slip": slip}[r.URL.Path])
+	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request) {
+		good(map[string][]byte{"/right": right, "/wrong": wrong, "/slip": slip}[r.URL.Path])(w, r)
 	})
 	for _, c := range []struct {
 		path string
