@@ -37,51 +37,51 @@ func tileable(g *Gemm) bool { return !g.Strict && g.K >= 24 && g.M > InPlaceRows
 // and step of 32 of K.
 func gemmTileBytes(n, k int) int { return roundUp(n, 32) / 32 * (roundUp(k, 32) / 32) * 4096 }
 
-// packGemmTiles packs groups [from, to) of 32 columns of B.
-func packGemmTiles(tiles []byte, b *numbers, n, k, rowB int, trans bool, from, to int) {
-	if trans {
+// packTiles packs groups [from, to) of 32 columns.
+func (b *matrixB) packTiles(tiles []byte, from, to int) {
+	if b.trans {
 		for half := 2 * from; half < 2*to; half++ {
-			packTileRows(tiles, b, n, k, rowB, half)
+			b.packTileRows(tiles, half)
 		}
 		return
 	}
 	kept := numberRooms.Get().(*[]float32)
 	defer numberRooms.Put(kept)
-	steps := roundUp(k, 32) / 32
+	steps := roundUp(b.k, 32) / 32
 	for s := range steps { // 32 rows of B
 		for half := 2 * from; half < 2*to; half++ {
-			column := min(16*half, n-1)
-			rows := min(32, k-32*s)
-			source, apart := b.block(32*s*rowB+column, rowB, rows, min(16, n-column), kept)
+			column := min(16*half, b.n-1)
+			rows := min(32, b.k-32*s)
+			source, apart := b.block(32*s*b.row+column, b.row, rows, min(16, b.n-column), kept)
 			dst := tiles[(half*steps+s)*2048:]
 			amd64.PackColumns(&amd64.PackArgs{
 				High: unsafe.Pointer(&dst[0]), Low: unsafe.Pointer(&dst[1024]), Step: 2048, LowStep: 2048,
 				Source: source, RowBytes: 4 * apart, Rows: rows, Taps: 1,
-				MaskA: channelMask(n - 16*half),
+				MaskA: channelMask(b.n - 16*half),
 			})
 		}
 	}
 }
 
 // packTileRows packs 16 columns of a transposed B, in which they are rows.
-func packTileRows(tiles []byte, b *numbers, n, k, rowB, half int) {
-	steps := roundUp(k, 32) / 32
+func (b *matrixB) packTileRows(tiles []byte, half int) {
+	steps := roundUp(b.k, 32) / 32
 	var index [16]int32
 	for i := range index {
 		index[i] = int32(4 * i)
 	}
 	a := amd64.PackArgs{
 		Step: 2048, LowStep: 2048,
-		Rows: max(0, min(16, n-16*half)), Taps: 1, Index: &index, Upper: 64, Contiguous: 1,
+		Rows: max(0, min(16, b.n-16*half)), Taps: 1, Index: &index, Upper: 64, Contiguous: 1,
 	}
 	kept := numberRooms.Get().(*[]float32)
 	defer numberRooms.Put(kept)
 	for s := range steps {
 		dst := tiles[(half*steps+s)*2048:]
-		source, apart := b.block(min(16*half, n-1)*rowB+32*s, rowB, a.Rows, min(32, k-32*s), kept)
+		source, apart := b.block(min(16*half, b.n-1)*b.row+32*s, b.row, a.Rows, min(32, b.k-32*s), kept)
 		a.Source, a.RowBytes = source, 4*apart
 		a.High, a.Low = unsafe.Pointer(&dst[0]), unsafe.Pointer(&dst[1024])
-		a.MaskA, a.MaskB = channelMask(k-32*s), channelMask(k-32*s-16)
+		a.MaskA, a.MaskB = channelMask(b.k-32*s), channelMask(b.k-32*s-16)
 		amd64.PackRows(&a)
 	}
 }
@@ -265,8 +265,8 @@ func (s *tilePrepare) Run(chunk int, m *Memory) {
 		i, group := chunk/s.groups, chunk%s.groups
 		_, atB, _ := g.at(i)
 		tiles := unsafe.Slice((*byte)(unsafe.Add(m.Scratch, count*s.split+i*s.packed)), s.packed)
-		b := g.numbersOf(unsafe.Add(m.More[0], atB))
-		packGemmTiles(tiles, &b, g.N, g.K, g.RowB, g.TransB, group, group+1)
+		b := g.matrixAt(unsafe.Add(m.More[0], atB))
+		b.packTiles(tiles, group, group+1)
 		return
 	}
 	i, row := chunk/s.parts, chunk%s.parts*s.rows

@@ -5,6 +5,6 @@ package kernel
 // packGroup is never called: without AMX, weights are those of the twin.
 func (w *TileWeights) packGroup(int) { panic("BUG: no tile unit to pack weights for") }
 
-func packGemmTiles(_ []byte, _ *numbers, _, _, _ int, _ bool, _, _ int) {
+func (b *matrixB) packTiles([]byte, int, int) {
 	panic("BUG: no tile unit to pack a matrix for")
 }

@@ -58,8 +58,20 @@ func (g *Gemm) lenB() int {
 	return (g.K-1)*g.RowB + g.N
 }
 
-// numbersOf are the numbers of the B at b.
-func (g *Gemm) numbersOf(b unsafe.Pointer) numbers { return numbers{wide: floats(b, g.lenB())} }
+// matrixB is the B of a product as it is given.
+type matrixB struct {
+	numbers
+	n, k  int  // columns and rows
+	row   int  // Gemm.RowB
+	trans bool // Gemm.TransB
+}
+
+func (g *Gemm) matrixB(b numbers) matrixB { return matrixB{b, g.N, g.K, g.RowB, g.TransB} }
+
+// matrixAt returns the B of float32 at b.
+func (g *Gemm) matrixAt(b unsafe.Pointer) matrixB {
+	return g.matrixB(numbers{wide: floats(b, g.lenB())})
+}
 
 func (g *Gemm) String() string {
 	return fmt.Sprintf("matrix product %d times [%d %d]·[%d %d]", g.count(), g.M, g.K, g.K, g.N)
@@ -87,15 +99,13 @@ func (g *Gemm) check() error {
 // GemmWeights holds a constant B and the bias in the form that one rung reads.
 type GemmWeights struct {
 	keeper
-	n, k, rowB int
-	transB     bool
-	form       gemmForm
-	source     numbers   // B as passed to PackGemm
-	panels     []float32 // B in panels or strips of columns, each [K][columns], the last padded with zeros
-	columns    int       // of a panel
-	vec        *vec.Unit // which packs panels
-	tiles      []byte    // B packed for AMX tiles
-	bias       []float32 // padded to complete panels and tiles; nil: none
+	form    gemmForm
+	source  matrixB   // B as passed to PackGemm
+	panels  []float32 // B in panels or strips of columns, each [K][columns], the last padded with zeros
+	columns int       // of a panel
+	vec     *vec.Unit // which packs panels
+	tiles   []byte    // B packed for AMX tiles
+	bias    []float32 // padded to complete panels and tiles; nil: none
 }
 
 // gemmForm is the form of a constant B.
@@ -128,7 +138,7 @@ func (r *Rung) PackGemm(g *Gemm, b Numbers, bias []float32) (*GemmWeights, error
 	if bias != nil && len(bias) != g.N {
 		return nil, fmt.Errorf("%v: %d biases, want %d", g, len(bias), g.N)
 	}
-	w := &GemmWeights{n: g.N, k: g.K, rowB: g.RowB, transB: g.TransB, source: source}
+	w := &GemmWeights{source: g.matrixB(source)}
 	if bias != nil {
 		w.bias = alignedFloats(roundUp(g.N, 32))
 		copy(w.bias, bias)
@@ -150,7 +160,7 @@ func (r *Rung) Gemm(g *Gemm, w *GemmWeights) (Work, error) {
 	if err := g.check(); err != nil {
 		return Work{}, err
 	}
-	if w != nil && (w.n != g.N || w.k != g.K || w.transB != g.TransB) {
+	if w != nil && (w.source.n != g.N || w.source.k != g.K || w.source.trans != g.TransB) {
 		return Work{}, fmt.Errorf("%v: the weights were packed for another product", g)
 	}
 	if w != nil && w.form <= gemmStrips || w == nil && g.M == 1 && g.count() == 1 {

@@ -15,7 +15,7 @@ func placePanels(r *Rung, g *Gemm, w *GemmWeights) {
 // place allocates panels of the given number of columns.
 func (w *GemmWeights) place(v *vec.Unit, form gemmForm, columns int) {
 	w.form, w.columns, w.vec = form, columns, v
-	w.panels = w.floats(roundUp(w.n, columns) * w.k)
+	w.panels = w.floats(roundUp(w.source.n, columns) * w.source.k)
 }
 
 // packedColumns is the number of columns of B that a chunk packs: they are
@@ -27,60 +27,45 @@ func (w *GemmWeights) Chunks() int {
 	if w.form == gemmInPlace {
 		return 0
 	}
-	return (w.n + packedColumns - 1) / packedColumns
+	return (w.source.n + packedColumns - 1) / packedColumns
 }
 
 // Chunk packs one chunk.
 func (w *GemmWeights) Chunk(i int) {
-	from, to := i*packedColumns, min((i+1)*packedColumns, w.n)
+	from, to := i*packedColumns, min((i+1)*packedColumns, w.source.n)
 	if w.form == gemmTiles {
-		packGemmTiles(w.tiles, &w.source, w.n, w.k, w.rowB, w.transB, from/32, (to+31)/32)
+		w.source.packTiles(w.tiles, from/32, (to+31)/32)
 		return
 	}
-	packPanels(w.vec, w.panels, &w.source, w.n, w.k, w.rowB, w.transB, w.columns, from/w.columns, (to+w.columns-1)/w.columns)
+	w.source.packPanels(w.vec, w.panels, w.columns, from/w.columns, (to+w.columns-1)/w.columns)
 }
 
 // packRows is the number of rows of B that are distributed over the panels at a
 // time.
 const packRows = 32
 
-// packPanels packs panels [from, to) of B, of the given number of columns each.
-func packPanels(v *vec.Unit, panels []float32, b *numbers, n, k, rowB int, trans bool, columns, from, to int) {
+// packPanels packs panels [from, to) of the given number of columns each.
+func (b *matrixB) packPanels(v *vec.Unit, panels []float32, columns, from, to int) {
 	kept := numberRooms.Get().(*[]float32)
 	defer numberRooms.Put(kept)
-	for row := 0; row < k; row += packRows {
-		rows := min(packRows, k-row)
+	for row := 0; row < b.k; row += packRows {
+		rows := min(packRows, b.k-row)
 		for i := from; i < to; i++ {
-			panel := panels[(i*k+row)*columns:][:rows*columns]
-			have := min(columns, n-i*columns)
+			panel := panels[(i*b.k+row)*columns:][:rows*columns]
+			have := min(columns, b.n-i*columns)
 			if have < columns {
 				clear(panel)
 			}
-			if trans {
-				turnRows(v, panel, b, i*columns*rowB+row, have, rows, rowB, columns, kept)
+			if b.trans {
+				p, apart := b.block(i*columns*b.row+row, b.row, have, rows, kept)
+				v.TransposeMatrix(words(panel), unsafe.Slice((*uint32)(p), (have-1)*apart+rows), columns, apart, have, rows)
 				continue
 			}
 			for r := range rows {
-				b.write(panel[r*columns:][:have], (row+r)*rowB+i*columns)
+				b.write(panel[r*columns:][:have], (row+r)*b.row+i*columns)
 			}
 		}
 	}
-}
-
-// turnRows packs a part of a panel from a transposed B: have of its rows, which are
-// columns of the panel, of rows numbers each, from number first of B on.
-func turnRows(v *vec.Unit, panel []float32, b *numbers, first, have, rows, rowB, columns int, room *[]float32) {
-	var from []float32
-	if b.of == float32s {
-		from = b.wide[first:]
-	} else {
-		from = roomFor(room, have*rows)
-		for j := range have {
-			b.write(from[j*rows:][:rows], first+j*rowB)
-		}
-		rowB = rows
-	}
-	v.TransposeMatrix(words(panel), words(from), columns, rowB, have, rows)
 }
 
 // words returns numbers that are only moved.
@@ -264,7 +249,7 @@ func (s *panelGemm) nextPanel(panel int) []float32 {
 // panel returns the rows of a constant panel that the product reads.
 func (s *panelGemm) panel(i int) []float32 {
 	width := s.unit.columns
-	return s.weights.panels[(i*s.weights.k+s.k0)*width:][:s.gemm.K*width]
+	return s.weights.panels[(i*s.weights.source.k+s.k0)*width:][:s.gemm.K*width]
 }
 
 // fetch makes a call prefetch one of parts equal parts of the next panel: otherwise
@@ -333,6 +318,6 @@ func (s *panelPack) Run(chunk int, m *Memory) {
 	i, p := chunk/s.panels, chunk%s.panels
 	_, atB, _ := g.at(i)
 	panels := floats(unsafe.Add(m.Scratch, i*s.packed), s.panels*width*g.K)
-	b := g.numbersOf(unsafe.Add(m.More[0], atB))
-	packPanels(&s.rung.Vec, panels, &b, g.N, g.K, g.RowB, g.TransB, width, p, p+1)
+	b := g.matrixAt(unsafe.Add(m.More[0], atB))
+	b.packPanels(&s.rung.Vec, panels, width, p, p+1)
 }
