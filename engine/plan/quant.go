@@ -20,27 +20,38 @@ import (
 // The halo of blocks is filled with the code for 0, the zero point of the convolutions that
 // read them; all readers of a value must have the same.
 
-// quantRole is the kind of kernel that can compute a node on 8-bit codes.
-type quantRole uint8
+// quantOp says how nodes of an operator are computed on 8-bit codes.
+type quantOp struct {
+	// fits reports whether a node can be, given the nodes before it. If so, it records what
+	// halo and fill the kernel asks of the inputs.
+	fits     func(q *quants, n *ir.Node) bool
+	schedule func(q *quants, n *ir.Node) error
+	rows     bool // its output is row-major; others make blocks
+}
 
-const (
-	quantNone    quantRole = iota
-	quantConv              // QLinearConv
-	quantProduct           // QLinearMatMul and QGemm: a convolution of one pixel
-	quantPair              // QLinearAdd and QLinearMul of one shape
-	quantMax               // MaxPool
-	quantMean              // average pools
-	quantConcat            // along channels
-	quantTable             // a function of one code
-	quantizing             // QuantizeLinear
-	dequantizing           // DequantizeLinear
-)
+var quantOps = map[string]quantOp{
+	"QuantizeLinear":           {(*quants).linear, (*quants).quantizeNode, true},
+	"DequantizeLinear":         {(*quants).linear, (*quants).dequantizeNode, true},
+	"QLinearConv":              {(*quants).convolvable, (*quants).convNode, false},
+	"QLinearMatMul":            {(*quants).multipliable, (*quants).productNode, false}, // a convolution of one pixel
+	"QGemm":                    {(*quants).multipliable, (*quants).productNode, false},
+	"QLinearAdd":               {(*quants).pairable, (*quants).pairNode, false},
+	"QLinearMul":               {(*quants).pairable, (*quants).pairNode, false},
+	"MaxPool":                  {(*quants).maximal, (*quants).poolNode, false},
+	"QLinearAveragePool":       {(*quants).averageable, (*quants).poolNode, false},
+	"QLinearGlobalAveragePool": {(*quants).averageable, (*quants).poolNode, false},
+	"QLinearConcat":            {(*quants).joinable, (*quants).concatNode, false},
+	"Concat":                   {(*quants).joinable, (*quants).concatNode, false},
+	"Recode":                   {(*quants).tabled, (*quants).tableNode, false},
+	"QLinearLeakyRelu":         {(*quants).tabled, (*quants).tableNode, false},
+	"QLinearSigmoid":           {(*quants).tabled, (*quants).tableNode, false},
+}
 
 // quants is the part of a builder that plans operators on 8-bit codes. Its maps and its
 // methods dims, layout, home and in are for codes what the builder's are for float32.
 type quants struct {
 	*builder
-	roles  map[*ir.Node]quantRole
+	coded  map[*ir.Node]bool // nodes that are computed on codes
 	halos  map[*ir.Value]*kernel.Halo
 	fill   map[*ir.Value]uint8 // what the halo holds: the zero point of the readers
 	made   map[*ir.Value]bool  // values that are computed in blocks
@@ -50,17 +61,16 @@ type quants struct {
 
 // assignQuant decides which nodes run on blocks of codes, and with which halos and fills.
 func (b *builder) assignQuant(nodes []*ir.Node) {
-	q := &quants{builder: b, roles: map[*ir.Node]quantRole{}, halos: map[*ir.Value]*kernel.Halo{}, fill: map[*ir.Value]uint8{},
+	q := &quants{builder: b, coded: map[*ir.Node]bool{}, halos: map[*ir.Value]*kernel.Halo{}, fill: map[*ir.Value]uint8{},
 		made: map[*ir.Value]bool{}, blocks: map[*ir.Value]place{}, fours: map[*ir.Value]place{}}
 	b.quant = q
 	for _, n := range nodes {
-		r := q.role(n)
-		if r == quantNone {
+		op, ok := quantOps[n.Op]
+		if !ok || len(n.Outputs) != 1 || n.Input(0) == nil {
 			continue
 		}
-		q.roles[n] = r
-		if r != quantizing && r != dequantizing {
-			q.made[n.Outputs[0]] = true
+		if y := n.Outputs[0]; (op.rows || codes(q.fact(y))) && op.fits(q, n) {
+			q.coded[n], q.made[y] = true, !op.rows
 		}
 	}
 }
@@ -68,74 +78,10 @@ func (b *builder) assignQuant(nodes []*ir.Node) {
 // quantNode schedules a node on codes; it reports false if the node has to be
 // computed otherwise.
 func (b *builder) quantNode(n *ir.Node) (bool, error) {
-	q := b.quant
-	switch q.roles[n] {
-	case quantConv:
-		return true, q.convNode(n)
-	case quantProduct:
-		return true, q.productNode(n)
-	case quantPair:
-		return true, q.pairNode(n)
-	case quantMax, quantMean:
-		return true, q.poolNode(n)
-	case quantConcat:
-		return true, q.concatNode(n)
-	case quantTable:
-		return true, q.tableNode(n)
-	case quantizing:
-		return true, q.quantizeNode(n)
-	case dequantizing:
-		return true, q.dequantizeNode(n)
+	if !b.quant.coded[n] {
+		return false, nil
 	}
-	return false, nil
-}
-
-// role returns the role that a node can have, given the nodes before it. It records what
-// halo and fill that role asks of the inputs.
-func (q *quants) role(n *ir.Node) quantRole {
-	if len(n.Outputs) != 1 || n.Input(0) == nil {
-		return quantNone
-	}
-	switch n.Op {
-	case "QuantizeLinear", "DequantizeLinear":
-		return q.linearRole(n)
-	}
-	if !codes(q.fact(n.Outputs[0])) {
-		return quantNone
-	}
-	fed := q.made[n.Inputs[0]]
-	switch n.Op {
-	case "QLinearConv":
-		if q.convolvable(n) {
-			return quantConv
-		}
-	case "QLinearMatMul", "QGemm":
-		if q.multipliable(n) {
-			return quantProduct
-		}
-	case "QLinearAdd", "QLinearMul":
-		if n.Domain == ops.Microsoft && fed && q.made[n.Inputs[3]] && q.constants(n, 1, 2, 4, 5, 6, 7) &&
-			q.fact(n.Inputs[0]).Shape.Equal(q.fact(n.Inputs[3]).Shape) && q.setFill(n.Outputs[0], nil, q.fact(n.Inputs[0]).DType) {
-			return quantPair
-		}
-	case "MaxPool":
-		if _, ok := q.poolWindow(n); ok && n.Domain == "" && fed {
-			return quantMax
-		}
-	case "QLinearGlobalAveragePool", "QLinearAveragePool":
-		if fed && q.averageable(n) {
-			return quantMean
-		}
-	case "QLinearConcat", "Concat":
-		if q.joinable(n) {
-			return quantConcat
-		}
-	case "Recode", "QLinearLeakyRelu", "QLinearSigmoid":
-		if fed && q.constants(n, 1, 2, 3, 4) {
-			return quantTable
-		}
-	}
-	return quantNone
+	return true, quantOps[n.Op].schedule(b.quant, n)
 }
 
 // codes reports whether a value has 8-bit integers, is not empty, and has a shape
@@ -162,10 +108,7 @@ func (q *quants) dims(v *ir.Value) (n, c, h, w int) {
 
 // setFill records what v's halo holds: the zero point of a reader. It reports false, and
 // changes nothing, if that is not known or another reader has another zero point.
-func (q *quants) setFill(v *ir.Value, zero *ir.Value, d tensor.DType) bool {
-	if zero == nil {
-		return true
-	}
+func (q *quants) setFill(v, zero *ir.Value, d tensor.DType) bool {
 	z, ok := q.zeroOf(zero, d)
 	if !ok {
 		return false
@@ -300,7 +243,7 @@ func (q *quants) zeroOf(v *ir.Value, d tensor.DType) (uint8, bool) {
 	return c.Bytes()[0] ^ pass.SignBit(d), true
 }
 
-// zero is the zero point at input i, which role has checked.
+// zero is the zero point at input i, which quantOp.fits has checked.
 func (q *quants) zero(n *ir.Node, i int, v *ir.Value) uint8 {
 	out, _ := q.zeroOf(n.Input(i), q.fact(v).DType)
 	return out

@@ -10,6 +10,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// pairable reports whether a node adds or multiplies two values of one shape in blocks.
+func (q *quants) pairable(n *ir.Node) bool {
+	return n.Domain == ops.Microsoft && q.made[n.Inputs[0]] && q.made[n.Inputs[3]] && q.constants(n, 1, 2, 4, 5, 6, 7) &&
+		q.fact(n.Inputs[0]).Shape.Equal(q.fact(n.Inputs[3]).Shape)
+}
+
 // pairNode schedules a sum or product of two values.
 func (q *quants) pairNode(n *ir.Node) error {
 	x, z, y := n.Inputs[0], n.Inputs[3], n.Outputs[0]
@@ -32,9 +38,15 @@ func (q *quants) pairNode(n *ir.Node) error {
 	return nil
 }
 
+// maximal reports whether the kernels support a max pool of codes.
+func (q *quants) maximal(n *ir.Node) bool {
+	_, ok := q.poolWindow(n)
+	return ok && n.Domain == "" && q.made[n.Inputs[0]]
+}
+
 // averageable reports whether the kernels support an average pool of codes.
 func (q *quants) averageable(n *ir.Node) bool {
-	if len(q.fact(n.Inputs[0]).Shape.Dims) != 4 || !q.constants(n, 1, 2, 3, 4) {
+	if !q.made[n.Inputs[0]] || len(q.fact(n.Inputs[0]).Shape.Dims) != 4 || !q.constants(n, 1, 2, 3, 4) {
 		return false
 	}
 	if n.Op == "QLinearGlobalAveragePool" {
@@ -141,6 +153,10 @@ func recode(fromScale float32, fromZero uint8, toScale float32, toZero, flip uin
 	return t
 }
 
+// tabled reports whether a function of one code has blocks to read and a table that is
+// known.
+func (q *quants) tabled(n *ir.Node) bool { return q.made[n.Inputs[0]] && q.constants(n, 1, 2, 3, 4) }
+
 // tableNode schedules a function of one code.
 func (q *quants) tableNode(n *ir.Node) error {
 	x, y := n.Inputs[0], n.Outputs[0]
@@ -191,23 +207,19 @@ func (q *quants) table(n *ir.Node) ([]byte, error) {
 
 var errTable = errors.New("BUG: a function of one code did not fold")
 
-// linearRole returns the role of a QuantizeLinear from float32, or a
-// DequantizeLinear to float32, with one scale.
-func (q *quants) linearRole(n *ir.Node) quantRole {
+// linear reports whether a node is a QuantizeLinear from float32, or a DequantizeLinear
+// to float32, with one scale.
+func (q *quants) linear(n *ir.Node) bool {
 	if n.Domain != "" && n.Domain != ops.Microsoft || !q.constants(n, 1, 2) || q.constant(n.Inputs[0]) != nil {
-		return quantNone
+		return false
 	}
-	wide, narrow, r := q.fact(n.Inputs[0]), q.fact(n.Outputs[0]), quantizing
+	wide, narrow := q.fact(n.Inputs[0]), q.fact(n.Outputs[0])
 	if n.Op == "DequantizeLinear" {
-		wide, narrow, r = narrow, wide, dequantizing
+		wide, narrow = narrow, wide
 	}
 	count, ok := wide.Shape.Count()
-	scale := q.constant(n.Inputs[1])
-	if !ok || wide.DType != tensor.Float32 || narrow.DType != tensor.Uint8 && narrow.DType != tensor.Int8 ||
-		scale.DType() != tensor.Float32 || count == 0 {
-		return quantNone
-	}
-	return r
+	return ok && count > 0 && wide.DType == tensor.Float32 && (narrow.DType == tensor.Uint8 || narrow.DType == tensor.Int8) &&
+		q.constant(n.Inputs[1]).DType() == tensor.Float32
 }
 
 // flat is the layout of a row-major value as one plane, with rows of some length: chunks are
@@ -257,7 +269,7 @@ func (q *quants) onlyFours(v *ir.Value) bool {
 		return false
 	}
 	for _, r := range q.readers[v] {
-		if q.roles[r] != quantConv {
+		if !q.coded[r] || r.Op != "QLinearConv" {
 			return false
 		}
 		w := q.constant(r.Inputs[3])
