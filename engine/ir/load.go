@@ -112,7 +112,7 @@ func indexFunctions(list []*onnx.Function) (map[functionKey]*onnx.Function, erro
 	return out, nil
 }
 
-func (l *loader) function(n *onnx.Node) *onnx.Function {
+func (l *loader) called(n *onnx.Node) *onnx.Function {
 	if len(l.functions) == 0 {
 		return nil
 	}
@@ -123,65 +123,72 @@ func (l *loader) function(n *onnx.Node) *onnx.Function {
 // many names of nodes and values, and how many bytes of prefixes in front of those.
 type grown struct{ nodes, names, prefixes int }
 
+// inlining counts what functions grow to, each once.
+type inlining struct {
+	*loader
+	sizes map[*onnx.Function]grown
+	open  map[*onnx.Function]bool // those being counted
+}
+
 // countInlined refuses recursion, and functions that would grow past the
 // budget, before anything is inlined.
 func (l *loader) countInlined(g *onnx.Graph) error {
 	if len(l.functions) == 0 {
 		return nil
 	}
-	size := map[*onnx.Function]grown{}
-	open := map[*onnx.Function]bool{}
-	var ofNodes func(nodes []*onnx.Node) (grown, error)
-	ofFunction := func(f *onnx.Function) (grown, error) {
-		if n, ok := size[f]; ok {
-			return n, nil
-		}
-		if open[f] {
-			return grown{}, fmt.Errorf("function %s calls itself", onnx.Quote(f.Name))
-		}
-		if len(open) > 64 {
-			return grown{}, fmt.Errorf("function %s: depth of calls is more than 64", onnx.Quote(f.Name))
-		}
-		open[f] = true
-		n, err := ofNodes(f.Nodes)
-		if err != nil {
-			err = fmt.Errorf("function %s: %w", onnx.Quote(f.Name), err)
-		}
-		delete(open, f)
-		size[f] = n
-		return n, err
+	c := inlining{l, map[*onnx.Function]grown{}, map[*onnx.Function]bool{}}
+	_, err := c.nodes(g.Nodes)
+	return err
+}
+
+func (c *inlining) function(f *onnx.Function) (grown, error) {
+	if n, ok := c.sizes[f]; ok {
+		return n, nil
 	}
-	ofNodes = func(nodes []*onnx.Node) (total grown, err error) {
-		for _, n := range nodes {
-			total.nodes++
-			total.names += 1 + len(n.Outputs)
-			var in grown
-			if f := l.function(n); f != nil {
-				if in, err = ofFunction(f); err != nil {
+	if c.open[f] {
+		return grown{}, fmt.Errorf("function %s calls itself", onnx.Quote(f.Name))
+	}
+	if len(c.open) > 64 {
+		return grown{}, fmt.Errorf("function %s: depth of calls is more than 64", onnx.Quote(f.Name))
+	}
+	c.open[f] = true
+	n, err := c.nodes(f.Nodes)
+	if err != nil {
+		err = fmt.Errorf("function %s: %w", onnx.Quote(f.Name), err)
+	}
+	delete(c.open, f)
+	c.sizes[f] = n
+	return n, err
+}
+
+func (c *inlining) nodes(nodes []*onnx.Node) (total grown, err error) {
+	for _, n := range nodes {
+		total.nodes++
+		total.names += 1 + len(n.Outputs)
+		var in grown
+		if f := c.called(n); f != nil {
+			if in, err = c.function(f); err != nil {
+				return grown{}, err
+			}
+			in.prefixes += in.names * (len(nodeName(n)) + 1)
+		}
+		total.add(in)
+		for _, a := range n.Attributes {
+			if a.Graph != nil {
+				if in, err = c.nodes(a.Graph.Nodes); err != nil {
 					return grown{}, err
 				}
-				in.prefixes += in.names * (len(nodeName(n)) + 1)
-			}
-			total.add(in)
-			for _, a := range n.Attributes {
-				if a.Graph != nil {
-					if in, err = ofNodes(a.Graph.Nodes); err != nil {
-						return grown{}, err
-					}
-					total.add(in)
-				}
-			}
-			if total.nodes > maxInlined {
-				return grown{}, fmt.Errorf("%s: functions grow to more than %d nodes", onnx.Quote(n.OpType), maxInlined)
-			}
-			if total.prefixes > maxPrefixes {
-				return grown{}, fmt.Errorf("%s: calls of functions make names of more than %d bytes", onnx.Quote(n.OpType), maxPrefixes)
+				total.add(in)
 			}
 		}
-		return total, nil
+		if total.nodes > maxInlined {
+			return grown{}, fmt.Errorf("%s: functions grow to more than %d nodes", onnx.Quote(n.OpType), maxInlined)
+		}
+		if total.prefixes > maxPrefixes {
+			return grown{}, fmt.Errorf("%s: calls of functions make names of more than %d bytes", onnx.Quote(n.OpType), maxPrefixes)
+		}
 	}
-	_, err := ofNodes(g.Nodes)
-	return err
+	return total, nil
 }
 
 func (g *grown) add(more grown) {

@@ -160,7 +160,7 @@ func (b *builder) node(p *onnx.Node) error {
 	if err != nil {
 		return place(err)
 	}
-	if f := b.function(p); f != nil {
+	if f := b.called(p); f != nil {
 		return b.inline(p, f, inputs, attrs)
 	}
 	domain := canonicalDomain(p.Domain)
