@@ -35,8 +35,10 @@ type Model interface {
 	Labels() *label.Set
 }
 
-// Prediction is one class with its probability.
+// Prediction is one class with its probability. Its JSON is that of vision classify
+// --json.
 type Prediction struct {
+	Rank        int     `json:"rank"`         // 1 for the most probable class
 	Index       int     `json:"index"`        // in the network's output
 	ID          string  `json:"id,omitempty"` // the data set's own id, such as n02123045; "" if it has none
 	Label       string  `json:"label"`        // short name; not unique, see Index and ID

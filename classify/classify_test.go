@@ -90,7 +90,7 @@ func ExampleImageContext() {
 		fmt.Print(answer.Code, " ", answer.Body)
 	}
 	// Output:
-	// 200 [{"index":3,"label":"cat","probability":99}]
+	// 200 [{"rank":1,"index":3,"label":"cat","probability":99}]
 	// 422 this is plain text, not a picture
 }
 

@@ -17,7 +17,7 @@ func Rank(p []float64, labels *label.Set, n int) []Prediction {
 	best := topIndices(p, max(0, min(n, len(p))))
 	out := make([]Prediction, len(best))
 	for k, i := range best {
-		out[k] = Prediction{Index: i, Probability: p[i]}
+		out[k] = Prediction{Rank: k + 1, Index: i, Probability: p[i]}
 		if labels == nil {
 			out[k].Label = fmt.Sprintf("class %d", i)
 			continue

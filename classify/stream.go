@@ -17,14 +17,15 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// Result is one picture of a Stream.
+// Result is one picture of a Stream. Its JSON holds the fields file and predictions of
+// vision classify --json.
 type Result struct {
-	Name        string // of the source
-	Predictions []Prediction
-	Scores      []float64 // of all classes, as the network gives them
+	Name        string       `json:"file"` // of the source
+	Predictions []Prediction `json:"predictions"`
+	Scores      []float64    `json:"-"` // of all classes, as the network gives them
 	// Decode and Encode are the picture's own times; Infer is the time of the run
 	// that the picture was part of, divided by the number of pictures in that run.
-	Decode, Encode, Infer time.Duration
+	Decode, Encode, Infer time.Duration `json:"-"`
 }
 
 // Batch makes a Stream put up to n pictures of the same input size into each run of

@@ -41,14 +41,15 @@ type Model interface {
 	Labels() *label.Set
 }
 
-// Object is one thing that was found.
+// Object is one thing that was found. Its JSON is that of vision detect --json, which
+// rounds scores to five digits and pixels to three.
 type Object struct {
-	Class     int     // index in the model's label set
-	Label     string  // its name, "class 12" if that is not known
-	Score     float64 // 0 to 1
-	Box       Box     // pixels of the original, inside the picture
-	Mask      *Mask   // nil if the network has none
-	Keypoints []Keypoint
+	Class     int        `json:"class"`          // index in the model's label set
+	Label     string     `json:"label"`          // its name, "class 12" if that is not known
+	Score     float64    `json:"score"`          // 0 to 1
+	Box       Box        `json:"box"`            // pixels of the original, inside the picture
+	Mask      *Mask      `json:"mask,omitempty"` // nil if the network has none
+	Keypoints []Keypoint `json:"keypoints,omitempty"`
 }
 
 // Keypoint is a point of an object in pixels of the original. Score is the

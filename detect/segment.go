@@ -23,12 +23,13 @@ type ClassMap struct {
 	Labels        *label.Set // nil: not known
 }
 
-// Share is how much of a picture belongs to a class.
+// Share is how much of a picture belongs to a class. Its JSON is that of vision segment
+// --json, which rounds the share to six digits.
 type Share struct {
-	Class  int
-	Label  string
-	Pixels int
-	Share  float64 // of the picture, 0 to 1
+	Class  int     `json:"class"`
+	Label  string  `json:"label"`
+	Share  float64 `json:"share"` // of the picture, 0 to 1
+	Pixels int     `json:"pixels"`
 }
 
 // maxMapClasses is the number of classes that a map of bytes can hold.

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"encoding/json"
 	"fmt"
 	"image/color"
 	"math"
@@ -42,6 +43,24 @@ func (m *Mask) at(x, y int) byte {
 // Keypoint is a point, in pixels of the picture, with a confidence. Points with a
 // Score of 0 or less are not drawn.
 type Keypoint struct{ X, Y, Score float64 }
+
+// MarshalJSON writes the point as [x, y, score].
+func (k Keypoint) MarshalJSON() ([]byte, error) {
+	return json.Marshal([]float64{k.X, k.Y, k.Score})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (k *Keypoint) UnmarshalJSON(data []byte) error {
+	var v []float64
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	if len(v) != 3 {
+		return fmt.Errorf("a keypoint of %d numbers; it has three: x, y, score", len(v))
+	}
+	*k = Keypoint{v[0], v[1], v[2]}
+	return nil
+}
 
 // ClassColor returns the colour of a class, which is always the same. Classes with
 // neighbouring numbers have clearly different colours.

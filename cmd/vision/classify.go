@@ -133,16 +133,11 @@ func sources(c *cli.Context) iter.Seq[vision.Source] {
 }
 
 type classifyResult struct {
-	File        string             `json:"file"`
-	Model       string             `json:"model,omitempty"`
-	Predictions []rankedPrediction `json:"predictions,omitempty"`
-	MS          *stageTimes        `json:"ms,omitempty"`
-	Error       string             `json:"error,omitempty"`
-}
-
-type rankedPrediction struct {
-	Rank int `json:"rank"`
-	classify.Prediction
+	File        string                `json:"file"`
+	Model       string                `json:"model,omitempty"`
+	Predictions []classify.Prediction `json:"predictions,omitempty"`
+	MS          *stageTimes           `json:"ms,omitempty"`
+	Error       string                `json:"error,omitempty"`
 }
 
 type stageTimes struct {
@@ -156,10 +151,7 @@ func since(t time.Time) float64 { return milliseconds(clock.Since(t)) }
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
 func (r *classifyResult) fill(m *zoo.Model, of classify.Result) {
-	for i, p := range of.Predictions {
-		r.Predictions = append(r.Predictions, rankedPrediction{i + 1, p})
-	}
-	r.Model = m.Card().Name
+	r.Model, r.Predictions = m.Card().Name, of.Predictions
 	r.MS = &stageTimes{milliseconds(of.Decode), milliseconds(of.Encode), milliseconds(of.Infer)}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -164,27 +165,13 @@ func tell(c *cli.Context, line string) {
 
 // detectResult is one picture's objects, as --json prints them.
 type detectResult struct {
-	File    string         `json:"file"`
-	Model   string         `json:"model,omitempty"`
-	Width   int            `json:"width,omitempty"`
-	Height  int            `json:"height,omitempty"`
-	Objects []resultObject `json:"objects,omitzero"`
-	MS      *stageTimes    `json:"ms,omitempty"`
-	Error   string         `json:"error,omitempty"`
-}
-
-type resultObject struct {
-	Class     int          `json:"class"`
-	Label     string       `json:"label"`
-	Score     float64      `json:"score"`
-	Box       [4]float64   `json:"box"`
-	Mask      *resultMask  `json:"mask,omitempty"`
-	Keypoints [][3]float64 `json:"keypoints,omitempty"`
-}
-
-type resultMask struct {
-	Size   [2]int `json:"size"` // height, width
-	Counts string `json:"counts"`
+	File    string          `json:"file"`
+	Model   string          `json:"model,omitempty"`
+	Width   int             `json:"width,omitempty"`
+	Height  int             `json:"height,omitempty"`
+	Objects []detect.Object `json:"objects,omitzero"`
+	MS      *stageTimes     `json:"ms,omitempty"`
+	Error   string          `json:"error,omitempty"`
 }
 
 // digits rounds v to n digits after the decimal point, so that it prints short.
@@ -193,16 +180,15 @@ func digits(v float64, n int) float64 {
 	return math.Round(v*p) / p
 }
 
-func newResultObject(o detect.Object) resultObject {
-	r := resultObject{Class: o.Class, Label: o.Label, Score: digits(o.Score, 5),
-		Box: [4]float64{digits(o.Box.X1, 3), digits(o.Box.Y1, 3), digits(o.Box.X2, 3), digits(o.Box.Y2, 3)}}
-	if o.Mask != nil {
-		r.Mask = &resultMask{[2]int{o.Mask.Height, o.Mask.Width}, o.Mask.RLE()}
+// rounded is an object as it is printed.
+func rounded(o detect.Object) detect.Object {
+	o.Score = digits(o.Score, 5)
+	o.Box = detect.Box{X1: digits(o.Box.X1, 3), Y1: digits(o.Box.Y1, 3), X2: digits(o.Box.X2, 3), Y2: digits(o.Box.Y2, 3)}
+	o.Keypoints = slices.Clone(o.Keypoints)
+	for i, k := range o.Keypoints {
+		o.Keypoints[i] = detect.Keypoint{X: digits(k.X, 3), Y: digits(k.Y, 3), Score: digits(k.Score, 5)}
 	}
-	for _, k := range o.Keypoints {
-		r.Keypoints = append(r.Keypoints, [3]float64{digits(k.X, 3), digits(k.Y, 3), digits(k.Score, 5)})
-	}
-	return r
+	return o
 }
 
 // finder finds objects in pictures.
@@ -240,9 +226,9 @@ func (f *finder) fill(ctx context.Context, r *found, d desk, j job) error {
 		return err
 	}
 	r.Model, r.Width, r.Height, r.MS = f.model.Card().Name, e.img.Width, e.img.Height, &e.ms
-	r.Objects = []resultObject{}
+	r.Objects = []detect.Object{}
 	for _, o := range objects {
-		r.Objects = append(r.Objects, newResultObject(o))
+		r.Objects = append(r.Objects, rounded(o))
 	}
 	r.drawn, err = f.files.objects(j, e.img, objects, f.Detector)
 	return err
@@ -253,7 +239,7 @@ func (r *detectResult) failure() string { return r.Error }
 func (r *detectResult) rows() (rows [][]string) {
 	for _, o := range r.Objects {
 		row := []string{cell(r.File), fmt.Sprint(o.Class), cell(o.Label), fmt.Sprintf("%.5f", o.Score)}
-		for _, v := range o.Box {
+		for _, v := range []float64{o.Box.X1, o.Box.Y1, o.Box.X2, o.Box.Y2} {
 			row = append(row, fmt.Sprintf("%.2f", v))
 		}
 		rows = append(rows, row)
@@ -283,7 +269,7 @@ func (r *detectResult) table(out io.Writer) {
 		if n := len(o.Keypoints); n > 0 {
 			extra += fmt.Sprintf("  %d points", n)
 		}
-		fmt.Fprintf(out, "%3d  %-*s  %5.1f %%  %6.0f %6.0f  to %6.0f %6.0f%s\n", i+1, width, printable.Name(o.Label), 100*o.Score, o.Box[0], o.Box[1], o.Box[2], o.Box[3], extra)
+		fmt.Fprintf(out, "%3d  %-*s  %5.1f %%  %6.0f %6.0f  to %6.0f %6.0f%s\n", i+1, width, printable.Name(o.Label), 100*o.Score, o.Box.X1, o.Box.Y1, o.Box.X2, o.Box.Y2, extra)
 	}
 }
 

@@ -48,13 +48,13 @@ func pictureIDs(pictures []job) []int64 {
 }
 
 type cocoEntry struct {
-	ImageID      int64       `json:"image_id"`
-	FileName     string      `json:"file_name"`
-	CategoryID   int         `json:"category_id"`
-	BBox         [4]float64  `json:"bbox"` // left, top, width, height
-	Score        float64     `json:"score"`
-	Segmentation *resultMask `json:"segmentation,omitempty"`
-	Keypoints    []float64   `json:"keypoints,omitempty"`
+	ImageID      int64        `json:"image_id"`
+	FileName     string       `json:"file_name"`
+	CategoryID   int          `json:"category_id"`
+	BBox         [4]float64   `json:"bbox"` // left, top, width, height
+	Score        float64      `json:"score"`
+	Segmentation *detect.Mask `json:"segmentation,omitempty"`
+	Keypoints    []float64    `json:"keypoints,omitempty"`
 }
 
 // add takes the results in the pictures' order, those that failed too.
@@ -63,12 +63,12 @@ func (r *cocoResults) add(d *detectResult) {
 	r.ids = r.ids[1:]
 	for _, o := range d.Objects {
 		e := cocoEntry{ImageID: id, FileName: filepath.ToSlash(d.File), CategoryID: o.Class, Score: o.Score, Segmentation: o.Mask,
-			BBox: [4]float64{o.Box[0], o.Box[1], digits(o.Box[2]-o.Box[0], 3), digits(o.Box[3]-o.Box[1], 3)}}
+			BBox: [4]float64{o.Box.X1, o.Box.Y1, digits(o.Box.X2-o.Box.X1, 3), digits(o.Box.Y2-o.Box.Y1, 3)}}
 		if category, ok := r.categories[o.Class]; ok {
 			e.CategoryID = category
 		}
 		for _, k := range o.Keypoints {
-			e.Keypoints = append(e.Keypoints, k[:]...)
+			e.Keypoints = append(e.Keypoints, k.X, k.Y, k.Score)
 		}
 		r.entries = append(r.entries, e)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/visionzoo/vision/detect"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/printable"
@@ -89,7 +90,7 @@ func TestCleanCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.clean = true
-	p.print(&detectResult{File: odd, Objects: []resultObject{{Label: odd}}})
+	p.print(&detectResult{File: odd, Objects: []detect.Object{{Label: odd}}})
 	if got := strings.ReplaceAll(out.String(), "\n", ""); printable.Line(got) != got {
 		t.Errorf("%q", got)
 	}

@@ -82,21 +82,14 @@ func segmentAction(c *cli.Context) error {
 
 // segmentResult is one picture's classes, as --json prints them.
 type segmentResult struct {
-	File    string        `json:"file"`
-	Model   string        `json:"model,omitempty"`
-	Width   int           `json:"width,omitempty"`
-	Height  int           `json:"height,omitempty"`
-	Classes []resultShare `json:"classes,omitempty"`
-	Map     string        `json:"map,omitempty"` // the file that --map wrote
-	MS      *stageTimes   `json:"ms,omitempty"`
-	Error   string        `json:"error,omitempty"`
-}
-
-type resultShare struct {
-	Class  int     `json:"class"`
-	Label  string  `json:"label"`
-	Share  float64 `json:"share"`
-	Pixels int     `json:"pixels"`
+	File    string         `json:"file"`
+	Model   string         `json:"model,omitempty"`
+	Width   int            `json:"width,omitempty"`
+	Height  int            `json:"height,omitempty"`
+	Classes []detect.Share `json:"classes,omitempty"`
+	Map     string         `json:"map,omitempty"` // the file that --map wrote
+	MS      *stageTimes    `json:"ms,omitempty"`
+	Error   string         `json:"error,omitempty"`
 }
 
 // mapper labels the pixels of pictures.
@@ -135,7 +128,8 @@ func (f *mapper) fill(ctx context.Context, r *mapped, d desk, j job) error {
 	}
 	r.Model, r.Width, r.Height, r.MS = f.model.Card().Name, e.img.Width, e.img.Height, &e.ms
 	for _, q := range classes.Shares() {
-		r.Classes = append(r.Classes, resultShare{q.Class, q.Label, digits(q.Share, 6), q.Pixels})
+		q.Share = digits(q.Share, 6)
+		r.Classes = append(r.Classes, q)
 	}
 	if r.Map = j.files.classes; r.Map != "" {
 		if err := writeMap(ctx, r.Map, classes); err != nil {
