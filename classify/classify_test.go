@@ -60,13 +60,17 @@ func ExampleImageContext() {
 		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 		defer cancel()
 		img, err := vision.Decode(http.MaxBytesReader(w, r.Body, 10<<20), vision.EndedBy(ctx), vision.PixelLimit(50e6), vision.MemoryLimit(256<<20))
-		var wrong *vision.FormatError      // broken, too large, or no picture
+		var long *http.MaxBytesError
+		var wrong *vision.FormatError      // broken, or no picture
 		var other *vision.UnsupportedError // a picture of another kind
 		switch {
+		case errors.Is(err, vision.ErrLimit), errors.As(err, &long):
+			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+			return
 		case errors.As(err, &wrong), errors.As(err, &other):
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 			return
-		case err != nil: // the body is too long, or the time is up
+		case err != nil: // the time is up, or the client is gone
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}

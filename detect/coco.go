@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/visionzoo/vision/internal/limit"
 	"github.com/visionzoo/vision/vision"
 )
 
@@ -307,7 +308,7 @@ func cocoMask(raw json.RawMessage, size COCOImage) (*Mask, error) {
 	var polygons [][]float64
 	if json.Unmarshal(raw, &polygons) == nil && raw[0] == '[' {
 		if int64(size.Width)*int64(size.Height) > vision.MaxPixels {
-			return nil, fmt.Errorf("a mask of %dx%d is over the limit of %d pixels", size.Width, size.Height, vision.MaxPixels)
+			return nil, limit.Errorf("a mask of %dx%d is over the limit of %d pixels", size.Width, size.Height, vision.MaxPixels)
 		}
 		return MaskOfPolygons(polygons, size.Width, size.Height)
 	}

@@ -79,6 +79,7 @@ type meeting struct {
 	Opened bool
 	Error  string // empty: it ran
 	Lacks  bool   // an operator that is not known
+	Limit  bool   // it is larger than a limit
 	Peak   int64  // bytes; 0 where the system does not tell
 }
 
@@ -92,7 +93,7 @@ func meet(ctx context.Context, path string) (m meeting) {
 	}
 	if err != nil {
 		var unknown *ops.UnsupportedError
-		m.Error, m.Lacks = err.Error(), errors.As(err, &unknown)
+		m.Error, m.Lacks, m.Limit = err.Error(), errors.As(err, &unknown), errors.Is(err, engine.ErrLimit)
 	}
 	m.Peak = peakMemory()
 	return m
@@ -203,6 +204,8 @@ func (c badCase) check(t *testing.T, m meeting) {
 		t.Errorf("ran; it must be refused: %s", c.why)
 	case m.Lacks && !strings.HasPrefix(c.file, "graph_") && !strings.HasPrefix(c.file, "func_"):
 		t.Errorf("an operator is not known: %s", message)
+	case strings.HasPrefix(c.file, "bomb_") && message != "" && !m.Limit:
+		t.Errorf("is not said to be over a limit: %s", message)
 	}
 	if message == "" {
 		return

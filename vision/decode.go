@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/visionzoo/vision/internal/await"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // Default limits.
@@ -23,8 +24,14 @@ const (
 	maxFile       = 1 << 30   // bytes of a file that Open reads
 )
 
-// FormatError says that a picture is broken, larger than a limit, or none at all: Format
-// is the format ("PNG"), or "" for what is no picture, and Reason says what is wrong.
+// ErrLimit is what errors.Is finds in an error about something larger than a limit: a
+// picture of too many pixels, one that takes too much memory, a file of too many bytes.
+// It is the same as ErrLimit of packages engine and zoo. A server may answer 413 to it,
+// and 415 or 422 to a FormatError or an UnsupportedError.
+var ErrLimit = limit.Err
+
+// FormatError says that a picture is broken or none at all: Format is the format ("PNG"),
+// or "" for what is no picture, and Reason says what is wrong.
 type FormatError struct{ Format, Reason string }
 
 func (e *FormatError) Error() string {
@@ -48,6 +55,11 @@ func (e *UnsupportedError) Error() string {
 
 func broken(format, reason string, args ...any) error {
 	return &FormatError{format, fmt.Sprintf(reason, args...)}
+}
+
+// overLimit is for what may be sound but is larger than a limit.
+func overLimit(format, reason string, args ...any) error {
+	return limit.Errorf("%s: %s", format, fmt.Sprintf(reason, args...))
 }
 
 func unsupported(what string) error {
@@ -112,10 +124,10 @@ func (o *options) admit(format string, width, height, beside int64) error {
 		return broken(format, "the header says %dx%d; a picture has at least one pixel", width, height)
 	}
 	if width > o.pixels/height { // width*height > pixels without overflow
-		return broken(format, "%dx%d is over the limit of %d pixels", width, height, o.pixels)
+		return overLimit(format, "%dx%d is over the limit of %d pixels", width, height, o.pixels)
 	}
 	if all := width*height*3 + beside; all > o.memory || beside > o.beside() {
-		return broken(format, "decoding %dx%d takes %d MiB, %d MiB of them besides the picture; the limits are %d and %d: make them larger (VISION_MEMORY_LIMIT, vision.MemoryLimit) if the picture is sound",
+		return overLimit(format, "decoding %dx%d takes %d MiB, %d MiB of them besides the picture; the limits are %d and %d: make them larger (VISION_MEMORY_LIMIT, vision.MemoryLimit) if the picture is sound",
 			width, height, mebibytes(all), mebibytes(beside), o.memory>>20, o.beside()>>20)
 	}
 	return nil
@@ -135,7 +147,8 @@ func (o *options) beside() int64 { return o.memory / 4 }
 // is an error. Files of more than 1 GiB are refused.
 //
 // Errors begin with the path and are one line. errors.As and errors.Is find a
-// *FormatError, an *UnsupportedError, fs.ErrNotExist or the context's error in them.
+// *FormatError, an *UnsupportedError, ErrLimit, fs.ErrNotExist or the context's error in
+// them.
 func Open(path string, opts ...Option) (*Image, error) {
 	spare, _ := fileBuffers.Get().(*[]byte)
 	if spare == nil {
@@ -181,7 +194,7 @@ func readFile(path string, spare []byte, ended func() error) ([]byte, error) {
 	case !info.Mode().IsRegular(): // a pipe, /dev/stdin: its size is not known
 		return readStream(f)
 	case info.Size() > maxFile:
-		return nil, fmt.Errorf("has %d MiB; at most %d are read", info.Size()>>20, maxFile>>20)
+		return nil, limit.Errorf("has %d MiB; at most %d are read", info.Size()>>20, maxFile>>20)
 	}
 	data := slices.Grow(spare[:0], int(info.Size()))[:info.Size()]
 	n := 0
@@ -209,7 +222,7 @@ func readStream(r io.Reader) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(r, maxStream+1))
 	if err == nil && len(data) > maxStream {
-		err = fmt.Errorf("more than %d MiB; a picture has less", maxStream>>20)
+		err = limit.Errorf("more than %d MiB; a picture has less", maxStream>>20)
 	}
 	return data, err
 }
@@ -272,7 +285,7 @@ func decodeBytes(data []byte, o *options) (m *Image, err error) {
 		return nil, asFormatError(f.name, err)
 	}
 	if swaps := orientation > 4; swaps && 2*int64(len(m.Pix)) > o.memory {
-		return nil, broken(f.name, "turning %dx%d upright takes %d MiB; the limit is %d: make it larger (VISION_MEMORY_LIMIT, vision.MemoryLimit) if the picture is sound",
+		return nil, overLimit(f.name, "turning %dx%d upright takes %d MiB; the limit is %d: make it larger (VISION_MEMORY_LIMIT, vision.MemoryLimit) if the picture is sound",
 			m.Width, m.Height, mebibytes(2*int64(len(m.Pix))), o.memory>>20)
 	}
 	return m.upright(orientation, o)
@@ -308,7 +321,7 @@ func (o *options) await(format string, decode func() (*Image, error)) (*Image, e
 func asFormatError(format string, err error) error {
 	var f *FormatError
 	var u *UnsupportedError
-	if errors.As(err, &f) || errors.As(err, &u) {
+	if errors.As(err, &f) || errors.As(err, &u) || errors.Is(err, ErrLimit) {
 		return err
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {

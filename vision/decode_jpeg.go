@@ -44,7 +44,7 @@ func jpegError(err error) error {
 	case errors.As(err, &f):
 		return broken("JPEG", "%s", string(f))
 	case errors.As(err, &l):
-		return broken("JPEG", "over the limit: %s", string(l))
+		return overLimit("JPEG", "over the limit: %s", string(l))
 	}
 	return err
 }

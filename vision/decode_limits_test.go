@@ -1,7 +1,9 @@
 package vision_test
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -49,3 +51,46 @@ func TestMemoryLimit(t *testing.T) {
 		}
 	}
 }
+
+// What is larger than a limit is told apart from what is broken.
+func TestErrLimit(t *testing.T) {
+	large := vision.NewImage(64, 64)
+	var jpg bytes.Buffer
+	if err := large.EncodeJPEG(&jpg, 90); err != nil {
+		t.Fatal(err)
+	}
+	recipe, err := vision.Named("imagenet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lean, err := vision.NewEncoder(recipe, vision.EncodeMemory(1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decode := func(data []byte, opt vision.Option) error { _, err := vision.DecodeBytes(data, opt); return err }
+	for _, tt := range []struct {
+		why  string
+		err  error
+		over bool
+	}{
+		{"pixels", decode(jpg.Bytes(), vision.PixelLimit(64*64-1)), true},
+		{"memory", decode(jpg.Bytes(), vision.MemoryLimit(1000)), true},
+		{"memory besides a picture", decode(jpg.Bytes(), vision.MemoryLimit(3*64*64+100)), true},
+		{"a PNG's pixels", decode(pngHead(vision.MaxPixels, 2, 8, 2, 0), nil), true},
+		{"a stream", func() error { _, err := vision.Decode(zeros{}); return err }(), true},
+		{"a tensor", func() error { _, _, err := lean.Encode(large); return err }(), true},
+		{"a resized picture", func() error { _, err := vision.Resize(large, 1<<16, 1<<16, vision.Bilinear); return err }(), true},
+		{"half a PNG", decode(pngHead(8, 8, 8, 2, 0), nil), false},
+		{"no pixels", decode(pngHead(0, 8, 8, 2, 0), nil), false},
+	} {
+		var broken *vision.FormatError
+		if errors.Is(tt.err, vision.ErrLimit) != tt.over || errors.As(tt.err, &broken) == tt.over {
+			t.Errorf("%s: %v is a limit: %t, want %t", tt.why, tt.err, !tt.over, tt.over)
+		}
+	}
+}
+
+// zeros is a stream that does not end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }

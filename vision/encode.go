@@ -10,6 +10,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/await"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // Encoder writes pictures into tensors according to a recipe. It is safe for
@@ -139,7 +140,7 @@ func (e *Encoder) place(n, width, height int) (placement, error) {
 		p.width, p.height = (p.width+k-1)/k*k, (p.height+k-1)/k*k
 	}
 	if int64(p.width)*int64(p.height) > MaxPixels || p.window.x1-p.window.x0 > maxSide || p.window.y1-p.window.y0 > maxSide {
-		return placement{}, fmt.Errorf("vision: a picture of %dx%d becomes %dx%d by recipe %q: over the limit of %d pixels and %d a side",
+		return placement{}, limit.Errorf("vision: a picture of %dx%d becomes %dx%d by recipe %q: over the limit of %d pixels and %d a side",
 			width, height, p.width, p.height, shorten(r.Name), MaxPixels, maxSide)
 	}
 	if r.Size != nil && (p.height != r.Size[0] || p.width != r.Size[1]) {
@@ -149,7 +150,7 @@ func (e *Encoder) place(n, width, height int) (placement, error) {
 	each := int64(p.width) * int64(p.height) * int64(max(e.channels*e.dtype.Size(), 3)) // 3 to render it
 	work := p.window.bytes(width, height, r.Resize.Filter, e.threads)
 	if work > e.memory || each*int64(min(n, 1<<31-1)) > e.memory-work {
-		return placement{}, fmt.Errorf("vision: encoding %d of %dx%d by recipe %q takes %d MiB each and %d to resize one; the limit is %d: make it larger (VISION_MEMORY_LIMIT, vision.EncodeMemory) if the pictures are sound",
+		return placement{}, limit.Errorf("vision: encoding %d of %dx%d by recipe %q takes %d MiB each and %d to resize one; the limit is %d: make it larger (VISION_MEMORY_LIMIT, vision.EncodeMemory) if the pictures are sound",
 			n, width, height, shorten(r.Name), each>>20, work>>20, e.memory>>20)
 	}
 	return p, nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // MaxPixels is the largest width times height that is decoded, about 179 million:
@@ -113,7 +115,7 @@ func FromImage(src image.Image, background color.Color) (*Image, error) {
 		return nil, fmt.Errorf("vision: the picture is empty (%dx%d)", b.Dx(), b.Dy())
 	}
 	if int64(b.Dx())*int64(b.Dy()) > MaxPixels {
-		return nil, fmt.Errorf("vision: a picture of %dx%d is over the limit of %d pixels", b.Dx(), b.Dy(), MaxPixels)
+		return nil, limit.Errorf("vision: a picture of %dx%d is over the limit of %d pixels", b.Dx(), b.Dy(), MaxPixels)
 	}
 	out := NewImage(b.Dx(), b.Dy())
 	flatten(out, src, opaque(background))

@@ -7,6 +7,8 @@ import (
 	"math"
 
 	"github.com/disintegration/imaging"
+
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // What follows is for people's eyes: geometry by the imaging library, without the
@@ -25,7 +27,7 @@ func adoptNRGBA(n *image.NRGBA) *Image {
 
 func checkSides(what string, width, height int) error {
 	if !side(width) || !side(height) || int64(width)*int64(height) > MaxPixels {
-		return fmt.Errorf("vision: %s of %dx%d; sides are 1 to %d and width*height at most %d", what, width, height, maxSide, MaxPixels)
+		return limit.Errorf("vision: %s of %dx%d; sides are 1 to %d and width*height at most %d", what, width, height, maxSide, MaxPixels)
 	}
 	return nil
 }
@@ -76,7 +78,7 @@ func Rotate(m *Image, degrees float64, background color.Color) (*Image, error) {
 		return nil, fmt.Errorf("vision: cannot rotate by %v degrees", degrees)
 	}
 	if d := int64(math.Hypot(float64(m.Width), float64(m.Height))) + 2; d*d > MaxPixels && math.Mod(degrees, 90) != 0 {
-		return nil, fmt.Errorf("vision: a picture of %dx%d would grow over the limit of %d pixels", m.Width, m.Height, MaxPixels)
+		return nil, limit.Errorf("vision: a picture of %dx%d would grow over the limit of %d pixels", m.Width, m.Height, MaxPixels)
 	}
 	bg := opaque(background)
 	return adoptNRGBA(imaging.Rotate(m.NRGBA(), degrees, color.NRGBA{R: bg[0], G: bg[1], B: bg[2], A: 255})), nil

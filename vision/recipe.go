@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/visionzoo/vision/internal/limit"
 	"github.com/visionzoo/vision/internal/repeated"
 )
 
@@ -73,7 +74,7 @@ const maxRecipe = 64 << 10
 func ParseRecipe(data []byte) (Recipe, error) {
 	var r Recipe
 	if len(data) > maxRecipe {
-		return r, fmt.Errorf("recipe: %d bytes; a recipe has at most %d", len(data), maxRecipe)
+		return r, limit.Errorf("recipe: %d bytes; a recipe has at most %d", len(data), maxRecipe)
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which editors on Windows begin texts with
 	if key, ok := repeated.Key(data); ok {

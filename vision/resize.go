@@ -6,6 +6,8 @@ import (
 	"image"
 	"runtime"
 	"strings"
+
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // Filter is a resampling filter of Pillow or OpenCV, whose arithmetic it follows
@@ -63,11 +65,11 @@ func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 		return nil, fmt.Errorf("vision: there is no %s", f)
 	}
 	if !side(width) || !side(height) || int64(width)*int64(height) > MaxPixels {
-		return nil, fmt.Errorf("vision: cannot resize to %dx%d; sides are 1 to %d and width*height at most %d", width, height, maxSide, MaxPixels)
+		return nil, limit.Errorf("vision: cannot resize to %dx%d; sides are 1 to %d and width*height at most %d", width, height, maxSide, MaxPixels)
 	}
 	w := window{width: width, height: height, x1: width, y1: height}
 	if need := w.bytes(m.Width, m.Height, f, 0); need > defaultMemory {
-		return nil, fmt.Errorf("vision: resizing %dx%d to %dx%d takes %d MiB; the limit is %d", m.Width, m.Height, width, height, need>>20, defaultMemory>>20)
+		return nil, limit.Errorf("vision: resizing %dx%d to %dx%d takes %d MiB; the limit is %d", m.Width, m.Height, width, height, need>>20, defaultMemory>>20)
 	}
 	out := NewImage(width, height)
 	err := resample(context.Background(), m, w, f, 0, func(y int, row []byte) { copy(out.Row(y), row) })

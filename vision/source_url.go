@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/visionzoo/vision/internal/await"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // Limits of a download.
@@ -106,7 +107,7 @@ func fetch(ctx context.Context, client *http.Client, address string) ([]byte, er
 		return nil, fmt.Errorf("the server answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	if resp.ContentLength > maxStream {
-		return nil, fmt.Errorf("has %d MiB; at most %d are fetched", resp.ContentLength>>20, maxStream>>20)
+		return nil, limit.Errorf("has %d MiB; at most %d are fetched", resp.ContentLength>>20, maxStream>>20)
 	}
 	stalled := fmt.Errorf("no byte came for %v", stallTimeout)
 	watch := time.AfterFunc(stallTimeout, func() { cancel(stalled) })

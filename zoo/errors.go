@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // Errors that callers may test for with errors.Is. The errors that wrap these say
@@ -17,6 +19,7 @@ var (
 	ErrNotFound = errors.New("could not be fetched from any source") // every source failed
 	ErrUnsafe   = errors.New("the cache folder is not safe")         // world-writable, or someone else's
 	ErrBusy     = errors.New("another process is using it")          // the model's lock is taken
+	ErrLimit    = limit.Err                                          // something is larger than a limit; the same as that of vision and engine
 )
 
 // NotInZooError says that no model has the name, and suggests similar ones.

@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"github.com/visionzoo/vision/internal/await"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // Limits of an archive, far above those of the zoo's archives.
@@ -28,7 +29,7 @@ const (
 // entries that are absolute, lead out of the folder, name a drive, are links,
 // devices or sparse files, or occur twice, and archives with too many entries or
 // bytes. The caller has to remove what was written before the error.
-func unpack(ctx context.Context, r io.Reader, root *os.Root, limit int64) error {
+func unpack(ctx context.Context, r io.Reader, root *os.Root, most int64) error {
 	unzipped, err := gzip.NewReader(r)
 	if err != nil {
 		return fmt.Errorf("not a gzip file: %w", err)
@@ -47,15 +48,15 @@ func unpack(ctx context.Context, r io.Reader, root *os.Root, limit int64) error 
 			return fmt.Errorf("broken archive: %w", err)
 		}
 		if count >= maxEntries {
-			return fmt.Errorf("more than %d entries", maxEntries)
+			return limit.Errorf("more than %d entries", maxEntries)
 		}
 		if h.Typeflag == tar.TypeXGlobalHeader {
 			continue
 		}
-		if err := checkEntry(h, limit, seen); err != nil {
+		if err := checkEntry(h, most, seen); err != nil {
 			return fmt.Errorf("entry %s: %w", quote(h.Name), err)
 		}
-		limit -= h.Size
+		most -= h.Size
 		if err := unpackEntry(ctx, root, h, archive); err != nil {
 			return fmt.Errorf("entry %s: %w", quote(h.Name), err)
 		}
@@ -79,7 +80,7 @@ func checkEntry(h *tar.Header, left int64, seen map[string]bool) error {
 		return errors.New("a name outside the folder")
 	}
 	if h.Size < 0 || h.Size > left {
-		return errors.New("the archive unpacks to too many bytes")
+		return limit.Errorf("the archive unpacks to too many bytes")
 	}
 	if h.Typeflag == tar.TypeDir {
 		return nil

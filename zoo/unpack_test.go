@@ -95,6 +95,9 @@ func TestTarSlip(t *testing.T) {
 			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("error %v, want %q", err, c.err)
 			}
+			if strings.HasPrefix(c.name, "too many") != errors.Is(err, ErrLimit) {
+				t.Errorf("%v is a limit: %t", err, errors.Is(err, ErrLimit))
+			}
 			for _, f := range files(t, outer) {
 				if !strings.HasPrefix(f, "in/") {
 					t.Errorf("written outside: %s", f)

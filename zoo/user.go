@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/internal/limit"
 	"github.com/visionzoo/vision/internal/nearest"
 	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/internal/repeated"
@@ -101,7 +102,7 @@ func readUserFile(file string) ([]*Card, error) {
 	case err != nil:
 		return nil, pathless(err)
 	case len(data) > maxUserFile:
-		return nil, fmt.Errorf("more than %d MiB", maxUserFile>>20)
+		return nil, limit.Errorf("more than %d MiB", maxUserFile>>20)
 	}
 	cards, err := ParseCards(data)
 	for _, c := range cards {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // reader makes tensors of the constants in a file. Most are used in place: the tensor's memory is
@@ -99,7 +100,7 @@ func (r *reader) tensor(p *onnx.Tensor) (*tensor.Tensor, error) {
 func intDims(dims []int64) ([]int, error) {
 	const maxRank = 1024
 	if len(dims) > maxRank {
-		return nil, fmt.Errorf("rank %d is above %d", len(dims), maxRank)
+		return nil, limit.Errorf("rank %d is above %d", len(dims), maxRank)
 	}
 	shape := make([]int, len(dims))
 	for i, d := range dims {

@@ -9,6 +9,7 @@ import (
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/await"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // LoadOptions says where a model's external data is and how much memory its
@@ -182,10 +183,10 @@ func (c *inlining) nodes(nodes []*onnx.Node) (total grown, err error) {
 			}
 		}
 		if total.nodes > maxInlined {
-			return grown{}, fmt.Errorf("%s: functions grow to more than %d nodes", onnx.Quote(n.OpType), maxInlined)
+			return grown{}, limit.Errorf("%s: functions grow to more than %d nodes", onnx.Quote(n.OpType), maxInlined)
 		}
 		if total.prefixes > maxPrefixes {
-			return grown{}, fmt.Errorf("%s: calls of functions make names of more than %d bytes", onnx.Quote(n.OpType), maxPrefixes)
+			return grown{}, limit.Errorf("%s: calls of functions make names of more than %d bytes", onnx.Quote(n.OpType), maxPrefixes)
 		}
 	}
 	return total, nil

@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // maxDepth bounds messages inside one another of the kinds that may recurse:
@@ -110,7 +112,7 @@ func (m *message) child(name string, f field) (message, error) {
 		return message{}, fmt.Errorf("%s: field %d (%s) is not a message", m.name, f.num, name)
 	}
 	if m.depth >= maxDepth {
-		return message{}, fmt.Errorf("%s: depth of nested messages is more than %d", m.name, maxDepth)
+		return message{}, limit.Errorf("%s: depth of nested messages is more than %d", m.name, maxDepth)
 	}
 	return message{name: name, buf: f.bytes, depth: m.depth + 1, ctx: m.ctx}, nil
 }

@@ -3,7 +3,6 @@ package onnx
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"math"
@@ -11,6 +10,8 @@ import (
 	"path/filepath"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // maxMessage is the most bytes a protobuf message may have.
@@ -25,7 +26,7 @@ func Write(w io.Writer, m *Model) error {
 	out := &output{}
 	out.model(m)
 	if out.size > maxMessage {
-		return fmt.Errorf("the model takes %d bytes, a file of this format at most %d; keep large tensors in files of their own", out.size, maxMessage)
+		return limit.Errorf("the model takes %d bytes, a file of this format at most %d; keep large tensors in files of their own", out.size, maxMessage)
 	}
 	for _, p := range out.parts {
 		if _, err := w.Write(p); err != nil {

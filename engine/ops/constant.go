@@ -7,6 +7,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 var constants = []Def{
@@ -264,16 +265,16 @@ func isOne(f ir.Fact) bool  { return len(f.Ints) == 1 && f.Ints[0].N == 1 }
 func isZero(f ir.Fact) bool { return len(f.Ints) == 1 && f.Ints[0].N == 0 }
 
 // rangeLength returns the number of elements of a range.
-func rangeLength(start, limit, delta *tensor.Tensor) (int, error) {
-	for _, t := range []*tensor.Tensor{start, limit, delta} {
+func rangeLength(start, end, delta *tensor.Tensor) (int, error) {
+	for _, t := range []*tensor.Tensor{start, end, delta} {
 		if t.Len() != 1 {
 			return 0, fmt.Errorf("start, limit and delta must be scalars, one has shape %v", t.Shape())
 		}
 	}
 	if d := start.DType(); d == tensor.Int64 || d == tensor.Int32 || d == tensor.Int16 {
-		return intRange(asInt64(start), asInt64(limit), asInt64(delta))
+		return intRange(asInt64(start), asInt64(end), asInt64(delta))
 	}
-	from, to, by := tensor.ToFloat64(start)[0], tensor.ToFloat64(limit)[0], tensor.ToFloat64(delta)[0]
+	from, to, by := tensor.ToFloat64(start)[0], tensor.ToFloat64(end)[0], tensor.ToFloat64(delta)[0]
 	n := math.Ceil((to - from) / by)
 	switch {
 	case by == 0:
@@ -281,7 +282,7 @@ func rangeLength(start, limit, delta *tensor.Tensor) (int, error) {
 	case math.IsNaN(n) || math.IsInf(from, 0) || math.IsInf(to, 0) || math.IsInf(by, 0):
 		return 0, fmt.Errorf("the range from %v to %v by %v has no finite length", from, to, by)
 	case n >= 1<<62 || n > math.MaxInt/2:
-		return 0, fmt.Errorf("memory: the range from %v to %v by %v has too many elements", from, to, by)
+		return 0, limit.Errorf("memory: the range from %v to %v by %v has too many elements", from, to, by)
 	}
 	return max(int(n), 0), nil
 }
@@ -301,7 +302,7 @@ func intRange(from, to, by int64) (int, error) {
 	}
 	n := (span-1)/step + 1
 	if n > math.MaxInt {
-		return 0, fmt.Errorf("memory: the range from %d to %d by %d has too many elements", from, to, by)
+		return 0, limit.Errorf("memory: the range from %d to %d by %d has too many elements", from, to, by)
 	}
 	return int(n), nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // convTranspose is the gradient of a convolution with respect to its input:
@@ -125,7 +126,7 @@ func (op *convTranspose) grow(spans []span, i, in int) (span, int, error) {
 		return s, 0, fmt.Errorf("an input of size %d gives an output of size %d along spatial dimension %d; both must be 1 or more", in, out, i)
 	}
 	if out > maxSpan {
-		return s, 0, fmt.Errorf("an output of size %d along spatial dimension %d takes too much memory", out, i)
+		return s, 0, limit.Errorf("an output of size %d along spatial dimension %d takes too much memory", out, i)
 	}
 	return s, int(out), nil
 }

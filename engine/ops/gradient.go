@@ -7,6 +7,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // Gradient of ai.onnx.preview.training asks for the derivatives of a value y of the graph with
@@ -38,7 +39,7 @@ func expandGradients(g *ir.Graph) error {
 			err = d.derive()
 		}
 		if made += len(d.nodes); err == nil && made > maxDerived {
-			err = fmt.Errorf("gradients expand to more than %d nodes", maxDerived)
+			err = limit.Errorf("gradients expand to more than %d nodes", maxDerived)
 		}
 		if err != nil {
 			return n.Fail(err)
@@ -211,7 +212,7 @@ func (d *derivation) cone() ([]*ir.Node, error) {
 			return nil, fmt.Errorf("%s has no derivative rule: it has subgraphs", n)
 		}
 		if len(seen) > maxDerived {
-			return nil, fmt.Errorf("gradients expand to more than %d nodes", maxDerived)
+			return nil, limit.Errorf("gradients expand to more than %d nodes", maxDerived)
 		}
 		for _, v := range n.Inputs {
 			push(v)

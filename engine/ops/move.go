@@ -6,6 +6,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 var moves = []Def{
@@ -150,7 +151,7 @@ func (op concat) Infer(in []ir.Fact) ([]ir.Fact, error) {
 // added returns the sum of two sizes.
 func added(a, b int) (int, error) {
 	if a > wholeSize-b {
-		return 0, fmt.Errorf("memory: sizes %d and %d add up to too many elements", a, b)
+		return 0, limit.Errorf("memory: sizes %d and %d add up to too many elements", a, b)
 	}
 	return a + b, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // oneHot inserts a new axis on which the element at the index has the value on, all others the
@@ -69,7 +70,7 @@ func oneHotDepth(t *tensor.Tensor) (int, error) {
 		return 0, fmt.Errorf("depth is %v, it must be 0 or more", d)
 	}
 	if d > math.MaxInt/2 {
-		return 0, fmt.Errorf("memory: depth %v is too large", d)
+		return 0, limit.Errorf("memory: depth %v is too large", d)
 	}
 	return int(d), nil
 }

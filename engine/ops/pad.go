@@ -5,6 +5,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // pad adds elements before and after each dimension; negative pads remove
@@ -64,7 +65,7 @@ func (op pad) padded(dim, before, after int) (int, error) {
 	for _, p := range []int{before, after} {
 		if p < -dim || p > wholeSize {
 			if p > 0 {
-				return 0, fmt.Errorf("memory: a pad of %d is too large", p)
+				return 0, limit.Errorf("memory: a pad of %d is too large", p)
 			}
 			return 0, fmt.Errorf("a pad of %d removes more than the dimension's %d elements", p, dim)
 		}

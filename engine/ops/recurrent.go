@@ -7,6 +7,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // recurrents lists operators that process a sequence step by step. Version 1, and 3 of GRU, have a
@@ -193,7 +194,7 @@ func (op *recurrent) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		hidden = ir.Dim{N: op.hidden}
 	}
 	if hidden.N > maxSpan {
-		return nil, fmt.Errorf("a state of %s elements takes too much memory", hidden)
+		return nil, limit.Errorf("a state of %s elements takes too much memory", hidden)
 	}
 	dirs, rows := ir.Dim{N: len(op.backward)}, manyOf(hidden, op.gates)
 	state := ir.ShapeOf(dirs, batch, hidden)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 var resizes = []Def{
@@ -218,7 +219,7 @@ func (op *resize) outDims(x ir.Shape, axes []int, r request) (ir.Shape, error) {
 		case r.sizes != nil && r.sizes[i] < 0:
 			return out, fmt.Errorf("sizes %v must not be negative", r.sizes)
 		case r.sizes != nil && r.sizes[i] > maxSpan:
-			return out, fmt.Errorf("sizes %v take too much memory", r.sizes)
+			return out, limit.Errorf("sizes %v take too much memory", r.sizes)
 		case r.scales != nil && !(r.scales[i] > 0 && r.scales[i] <= math.MaxFloat32):
 			return out, fmt.Errorf("scales %v must be positive and finite", r.scales)
 		case r.sizes != nil && op.policy == "stretch":
@@ -229,7 +230,7 @@ func (op *resize) outDims(x ir.Shape, axes []int, r request) (ir.Shape, error) {
 		case r.scales != nil:
 			n := math.Floor(float64(float32(d.N) * r.scales[i]))
 			if n > maxSpan {
-				return out, fmt.Errorf("scale %v of a dimension of %d takes too much memory", r.scales[i], d.N)
+				return out, limit.Errorf("scale %v of a dimension of %d takes too much memory", r.scales[i], d.N)
 			}
 			out.Dims[a] = ir.Dim{N: int(n)}
 		}

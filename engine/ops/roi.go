@@ -6,6 +6,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 var rois = []Def{
@@ -201,7 +202,7 @@ func (op *roiAlign) box(x0, y0, x1, y1 float64) (roiBox, error) {
 	}
 	// The taps of one axis take time and memory even if there are no samples along the other.
 	if total := float64(op.height) * float64(op.width) * float64(max(r.ny, 1)) * float64(max(r.nx, 1)); total > maxSamples {
-		return r, fmt.Errorf("a box of %v by %v needs %.0f samples, the limit is %d", width, height, total, maxSamples)
+		return r, limit.Errorf("a box of %v by %v needs %.0f samples, the limit is %d", width, height, total, maxSamples)
 	}
 	return r, nil
 }
@@ -236,7 +237,7 @@ func (op *roiAlign) samplesOf(size float64) (int, error) {
 	case !(n > 0):
 		return 0, nil
 	case n > maxSamples:
-		return 0, fmt.Errorf("a cell of %v pixels needs too many samples, the limit is %d", size, maxSamples)
+		return 0, limit.Errorf("a cell of %v pixels needs too many samples, the limit is %d", size, maxSamples)
 	default:
 		return int(n), nil
 	}

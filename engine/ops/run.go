@@ -9,6 +9,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // The memory budget of a run counts the memory behind values, not tensors: views share it. Each
@@ -69,6 +70,9 @@ func (e *MemoryError) Error() string {
 	return fmt.Sprintf("needs %s of memory where %s of the limit of %s are in use; raise it (VISION_MEMORY_LIMIT, engine.MemoryLimit) if the model is sound",
 		bytesText(e.Need), bytesText(e.Live), bytesText(e.Limit))
 }
+
+// Is finds it as an error about a limit.
+func (*MemoryError) Is(target error) bool { return target == limit.Err }
 
 func bytesText(n int64) string {
 	for _, u := range []struct {
@@ -228,7 +232,7 @@ func (r *Run) Check() error {
 // and checks for cancellation.
 func (r *Run) iterate(n int64) error {
 	if r.left.Add(-n) < 0 {
-		return fmt.Errorf("the model ran more than %d loop iterations, the limit of a run", r.iterations)
+		return limit.Errorf("the model ran more than %d loop iterations, the limit of a run", r.iterations)
 	}
 	return r.Check()
 }

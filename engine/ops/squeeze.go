@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // squeeze removes dimensions of size 1: those given, or all. ONNX Squeeze-13.
@@ -133,7 +134,7 @@ func (op unsqueeze) Infer(in []ir.Fact) ([]ir.Fact, error) {
 func (op unsqueeze) widened(s ir.Shape, axes []int) ([]ir.Dim, error) {
 	rank := s.Rank() + len(axes)
 	if rank > maxRank {
-		return nil, fmt.Errorf("the output has rank %d, the limit is %d", rank, maxRank)
+		return nil, limit.Errorf("the output has rank %d, the limit is %d", rank, maxRank)
 	}
 	added, err := axesOf(axes, rank)
 	if err != nil {

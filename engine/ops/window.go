@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // Convolutions and pools slide a window over the spatial dimensions of their input. Three types
@@ -119,7 +120,7 @@ func (w *window) spans(rank int, weights []int) ([]span, error) {
 			s.before, s.after = w.pads[i], w.pads[i+rank]
 		}
 		if s.extent() > math.MaxInt32 {
-			return nil, fmt.Errorf("a kernel of %d with dilation %d covers too many elements", s.kernel, s.dilation)
+			return nil, limit.Errorf("a kernel of %d with dilation %d covers too many elements", s.kernel, s.dilation)
 		}
 		out[i] = s
 	}

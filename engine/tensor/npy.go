@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // npyTypes are NumPy's descriptions of element types (NEP 1), little-endian.
@@ -60,7 +62,7 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 		return nil, fmt.Errorf("npy: %w", err)
 	}
 	if int64(count) > maxNpy/int64(d.Size()) {
-		return nil, fmt.Errorf("npy: %s of shape %v is more than %d bytes", d, shape, int64(maxNpy))
+		return nil, limit.Errorf("npy: %s of shape %v is more than %d bytes", d, shape, int64(maxNpy))
 	}
 	// Grow as data is read: the header may promise more than there is.
 	data, err := io.ReadAll(io.LimitReader(r, int64(count)*int64(d.Size())))

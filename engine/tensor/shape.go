@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // Count multiplies the dimensions. No other code does, because sizes may come from
@@ -21,7 +23,7 @@ func Count(shape []int) (int, error) {
 		hi, lo := bits.Mul64(uint64(n), uint64(d))
 		// Elements take at most 16 bytes: leave room, so that bytes fit as well.
 		if hi != 0 || lo > math.MaxInt/16 {
-			return 0, fmt.Errorf("shape %v is too large: its number of elements overflows", shape)
+			return 0, limit.Errorf("shape %v is too large: its number of elements overflows", shape)
 		}
 		n = int(lo)
 	}

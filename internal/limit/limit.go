@@ -1,0 +1,21 @@
+// Package limit has the kind of error that says that something is over a limit. Programs
+// find it as ErrLimit of vision, engine and zoo, which are the same.
+package limit
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Err is what errors.Is finds in such an error.
+var Err = errors.New("over a limit")
+
+// Errorf is fmt.Errorf for an error in which errors.Is finds Err too.
+func Errorf(format string, args ...any) error { return over{fmt.Errorf(format, args...)} }
+
+// over is an error about a limit; its message names the limit itself.
+type over struct{ error }
+
+func (o over) Unwrap() error { return o.error }
+
+func (over) Is(target error) bool { return target == Err }
