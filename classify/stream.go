@@ -22,7 +22,8 @@ import (
 type Result struct {
 	Name        string       `json:"file"` // of the source
 	Predictions []Prediction `json:"predictions"`
-	Scores      []float64    `json:"-"` // of all classes, as the network gives them
+	Scores      []float64    `json:"-"`                 // of all classes, as the network gives them
+	Damaged     bool         `json:"damaged,omitempty"` // see vision.Image; only what the model looks at counts
 	// Decode and Encode are the picture's own times; Infer is the time of the run
 	// that the picture was part of, divided by the number of pictures in that run.
 	Decode, Encode, Infer time.Duration `json:"-"`
@@ -155,6 +156,7 @@ func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []pi
 		if img, p.result.Decode, p.err = desk.Open(ctx, source, vision.SeenBy(encoder)); p.err != nil {
 			continue
 		}
+		p.result.Damaged = img.Damaged
 		shape, err := encoder.BatchShape(s.size(), img.Width, img.Height)
 		if err == nil && len(group) > 0 && !slices.Equal(shape, x.Shape()) {
 			s.run(ctx, x, group)

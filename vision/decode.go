@@ -99,7 +99,7 @@ func Into(spare *Image) Option { return func(o *options) { o.into = spare } }
 // SeenBy allows the decoder to skip pixels that the encoder e does not read, such
 // as those outside its crop, if that saves time. The skipped pixels are undefined;
 // the tensor that e writes is the same to the bit. Use it only for pictures that
-// nothing else reads.
+// nothing else reads. Damage there may go unnoticed.
 func SeenBy(e *Encoder) Option { return func(o *options) { o.seenBy = e } }
 
 // EndedBy makes decoding end with the context's error once the context is done. It
@@ -143,8 +143,8 @@ func (o *options) beside() int64 { return o.memory / 4 }
 // RGB with 8 bits per channel, with alpha blended over the background. The format
 // (JPEG, PNG, GIF, BMP, TIFF, WebP, ICO, PNM) is recognised by the content, never
 // by the name; of several frames or pages the first is read. A JPEG that ends early
-// is decoded and grey where data is missing, as with libjpeg; in other formats that
-// is an error. Files of more than 1 GiB are refused.
+// is decoded and grey where data is missing, as with libjpeg, and is Damaged; in other
+// formats that is an error. Files of more than 1 GiB are refused.
 //
 // Errors begin with the path and are one line. errors.As and errors.Is find a
 // *FormatError, an *UnsupportedError, ErrLimit, fs.ErrNotExist or the context's error in
@@ -288,7 +288,11 @@ func decodeBytes(data []byte, o *options) (m *Image, err error) {
 		return nil, overLimit(f.name, "turning %dx%d upright takes %d MiB; the limit is %d: make it larger (VISION_MEMORY_LIMIT, vision.MemoryLimit) if the picture is sound",
 			m.Width, m.Height, mebibytes(2*int64(len(m.Pix))), o.memory>>20)
 	}
-	return m.upright(orientation, o)
+	turned, err := m.upright(orientation, o)
+	if err == nil {
+		turned.Damaged = m.Damaged
+	}
+	return turned, err
 }
 
 // panicked is the last resort: decoders of other packages have been known to panic

@@ -48,6 +48,38 @@ func TestInto(t *testing.T) {
 	}
 }
 
+// A JPEG that ends early is damaged, wherever it is: upright or not, in a TIFF, in memory
+// used again. One that does not is not, whatever the memory held.
+func TestDamaged(t *testing.T) {
+	m := vision.NewImage(64, 48)
+	for i := range m.Pix {
+		m.Pix[i] = byte(i * i)
+	}
+	var jpg bytes.Buffer
+	if err := m.EncodeJPEG(&jpg, 90); err != nil {
+		t.Fatal(err)
+	}
+	whole, half := jpg.Bytes(), jpg.Bytes()[:jpg.Len()*2/3]
+	turned := slices.Concat(half[:2], []byte("\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"), half[2:])
+	tiles := jpegTIFF(t, m, 64, 48)
+	cut := bytes.Clone(tiles)
+	copy(cut[bytes.LastIndex(cut, []byte("\xff\xd9"))-300:], "\xff\xd9")
+	var spare vision.Image
+	for _, tt := range []struct {
+		why  string
+		data []byte
+		want bool
+	}{{"half", half, true}, {"whole", whole, false}, {"half, on its side", turned, true}, {"a TIFF", tiles, false},
+		{"a TIFF of half a JPEG", cut, true}} {
+		got, err := vision.DecodeBytes(tt.data, vision.Into(&spare))
+		if err != nil {
+			t.Errorf("%s: %v", tt.why, err)
+		} else if got.Damaged != tt.want || got.Clone().Damaged != tt.want {
+			t.Errorf("%s: damaged %t", tt.why, got.Damaged)
+		}
+	}
+}
+
 // What an encoder makes of a picture does not depend on whether the picture was
 // decoded for it alone, whatever the recipe, the size and what lay in the memory.
 func TestSeenBy(t *testing.T) {

@@ -29,7 +29,7 @@ func decodeJPEG(data []byte, o *options) (*Image, int, error) {
 	if err := jpeg.DecodeInto(&rgb, data, opt); err != nil {
 		return nil, 0, jpegError(err)
 	}
-	m.Width, m.Height, m.Pix = rgb.Width, rgb.Height, rgb.Pix
+	m.Width, m.Height, m.Pix, m.Damaged = rgb.Width, rgb.Height, rgb.Pix, rgb.Damaged
 	return m, orientation, nil
 }
 

@@ -23,6 +23,10 @@ const MaxPixels = 178_956_970
 type Image struct {
 	Width, Height int
 	Pix           []byte
+
+	// Damaged says that the file the picture was decoded from, a JPEG, ended early or was
+	// broken inside: what could not be read is grey or coarse.
+	Damaged bool
 }
 
 // NewImage returns a black picture. It panics if a side is below 1 or the picture
@@ -82,7 +86,7 @@ func (m *Image) fill(c [3]byte) {
 
 // Clone returns a copy that shares nothing.
 func (m *Image) Clone() *Image {
-	return &Image{Width: m.Width, Height: m.Height, Pix: append([]byte(nil), m.Pix...)}
+	return &Image{Width: m.Width, Height: m.Height, Pix: append([]byte(nil), m.Pix...), Damaged: m.Damaged}
 }
 
 // check refuses pictures whose fields do not fit together.

@@ -260,7 +260,7 @@ func (f *tiffFile) pasteJPEG(m *Image, n, x0, y0 int, o *options) error {
 	}
 	info, err := jpeg.ReadInfo(src)
 	if err != nil {
-		return broken("TIFF", "strip or tile %d: %s", n, oneLine(jpegError(err)))
+		return blockError(n, jpegError(err))
 	}
 	// As libtiff says. The last strip may have as many rows as the others.
 	if info.Width > f.blockW || info.Height > f.blockH {
@@ -272,8 +272,9 @@ func (f *tiffFile) pasteJPEG(m *Image, n, x0, y0 int, o *options) error {
 	part.seenBy = nil // that is about the whole picture
 	block, _, err := decodeJPEG(src, &part)
 	if err != nil {
-		return broken("TIFF", "strip or tile %d: %s", n, oneLine(err))
+		return blockError(n, err)
 	}
+	m.Damaged = m.Damaged || block.Damaged
 	if f.photometric == tiffWhiteIsZero {
 		for i, v := range block.Pix {
 			block.Pix[i] = 255 - v
@@ -281,6 +282,15 @@ func (f *tiffFile) pasteJPEG(m *Image, n, x0, y0 int, o *options) error {
 	}
 	f.pasteBlock(m, block, x0, y0)
 	return nil
+}
+
+// blockError is the error of a block that is a file of its own.
+func blockError(n int, err error) error {
+	kind := broken
+	if errors.Is(err, ErrLimit) {
+		kind = overLimit
+	}
+	return kind("TIFF", "strip or tile %d: %s", n, oneLine(err))
 }
 
 // pasteWebP decodes a block that is a WebP file of its own.
@@ -294,7 +304,7 @@ func (f *tiffFile) pasteWebP(m *Image, n, x0, y0 int, o *options) error {
 	part.pixels = int64(f.blockW) * int64(f.blockH)
 	block, _, err := decodeWebP(src, &part)
 	if err != nil {
-		return broken("TIFF", "strip or tile %d: %s", n, oneLine(err))
+		return blockError(n, err)
 	}
 	if block.Width != f.blockW || block.Height != f.blockRows(n) {
 		return broken("TIFF", "strip or tile %d is a WebP of %dx%d, not %dx%d", n, block.Width, block.Height, f.blockW, f.blockRows(n))

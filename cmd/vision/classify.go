@@ -136,6 +136,7 @@ type classifyResult struct {
 	File        string                `json:"file"`
 	Model       string                `json:"model,omitempty"`
 	Predictions []classify.Prediction `json:"predictions,omitempty"`
+	Damaged     bool                  `json:"damaged,omitempty"`
 	MS          *stageTimes           `json:"ms,omitempty"`
 	Error       string                `json:"error,omitempty"`
 }
@@ -151,11 +152,12 @@ func since(t time.Time) float64 { return milliseconds(clock.Since(t)) }
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
 func (r *classifyResult) fill(m *zoo.Model, of classify.Result) {
-	r.Model, r.Predictions = m.Card().Name, of.Predictions
+	r.Model, r.Predictions, r.Damaged = m.Card().Name, of.Predictions, of.Damaged
 	r.MS = &stageTimes{milliseconds(of.Decode), milliseconds(of.Encode), milliseconds(of.Infer)}
 }
 
 func (r *classifyResult) failure() string { return r.Error }
+func (r *classifyResult) warning() string { return damage(r.File, r.Damaged) }
 
 func (r *classifyResult) rows() (rows [][]string) {
 	for _, q := range r.Predictions {

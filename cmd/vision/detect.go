@@ -170,6 +170,7 @@ type detectResult struct {
 	Width   int             `json:"width,omitempty"`
 	Height  int             `json:"height,omitempty"`
 	Objects []detect.Object `json:"objects,omitzero"`
+	Damaged bool            `json:"damaged,omitempty"`
 	MS      *stageTimes     `json:"ms,omitempty"`
 	Error   string          `json:"error,omitempty"`
 }
@@ -225,7 +226,7 @@ func (f *finder) fill(ctx context.Context, r *found, d desk, j job) error {
 	}); err != nil {
 		return err
 	}
-	r.Model, r.Width, r.Height, r.MS = f.model.Card().Name, e.img.Width, e.img.Height, &e.ms
+	r.Model, r.Width, r.Height, r.Damaged, r.MS = f.model.Card().Name, e.img.Width, e.img.Height, e.img.Damaged, &e.ms
 	r.Objects = []detect.Object{}
 	for _, o := range objects {
 		r.Objects = append(r.Objects, rounded(o))
@@ -235,6 +236,7 @@ func (f *finder) fill(ctx context.Context, r *found, d desk, j job) error {
 }
 
 func (r *detectResult) failure() string { return r.Error }
+func (r *detectResult) warning() string { return damage(r.File, r.Damaged) }
 
 func (r *detectResult) rows() (rows [][]string) {
 	for _, o := range r.Objects {

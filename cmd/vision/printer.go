@@ -17,12 +17,13 @@ import (
 // printed is the result for one picture; its JSON form is that of the value itself.
 type printed interface {
 	failure() string     // why there is no result, "" if there is one
+	warning() string     // why the result may be doubtful, "" if nothing says so
 	rows() [][]string    // of CSV
 	table(out io.Writer) // for people
 }
 
-// printer prints results as JSON, CSV or tables. Failures go to standard error,
-// except with --json, which prints a line for each picture. CSV for programs has
+// printer prints results as JSON, CSV or tables. Failures and warnings go to standard
+// error, except with --json, which prints a line with both for each picture. CSV for programs has
 // names as they are, so that the files can be found.
 type printer struct {
 	c     *cli.Context
@@ -45,9 +46,12 @@ func (p *printer) print(r printed) {
 		_ = p.csv.WriteAll([][]string{p.head})
 		p.begun = true
 	}
-	switch {
-	case p.c.Bool("json"):
+	if p.c.Bool("json") {
 		printJSON(p.c.App.Writer, r)
+		return
+	}
+	remark(p.c, r.warning())
+	switch {
 	case r.failure() != "":
 		tell(p.c, r.failure())
 	case p.c.Bool("csv"):
@@ -63,6 +67,14 @@ func (p *printer) print(r printed) {
 	default:
 		r.table(p.c.App.Writer)
 	}
+}
+
+// damage is the warning about a picture of which not all could be read.
+func damage(file string, damaged bool) string {
+	if !damaged {
+		return ""
+	}
+	return "warning: " + file + " ends early or is broken inside: a part of it is grey or coarse"
 }
 
 // cell escapes text that a spreadsheet would take for a formula.

@@ -19,6 +19,7 @@ import (
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/printable"
+	"github.com/visionzoo/vision/vision"
 )
 
 const odd = "a\x1b[2J\u009b31m\u202eb" // escapes of several and of one character, writing from right to left
@@ -93,6 +94,35 @@ func TestCleanCSV(t *testing.T) {
 	p.print(&detectResult{File: odd, Objects: []detect.Object{{Label: odd}}})
 	if got := strings.ReplaceAll(out.String(), "\n", ""); printable.Line(got) != got {
 		t.Errorf("%q", got)
+	}
+}
+
+// A JPEG that ends early has a result, with a warning: on standard error for people, in the
+// line for programs.
+func TestDamagedPicture(t *testing.T) {
+	m := vision.NewImage(64, 64)
+	for i := range m.Pix {
+		m.Pix[i] = byte(i * i)
+	}
+	var jpg bytes.Buffer
+	if err := m.EncodeJPEG(&jpg, 90); err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(t.TempDir(), "half.jpg")
+	if err := os.WriteFile(half, jpg.Bytes()[:jpg.Len()/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("VISION_HOME", t.TempDir())
+	t.Setenv("VISION_OFFLINE", "1")
+	want := "vision: warning: " + half + " ends early or is broken inside: a part of it is grey or coarse\n"
+	for _, flag := range []string{"--top=1", "--csv"} {
+		if code, out, errOut := vis("classify", half, flag); code != 0 || out == "" || !strings.HasSuffix(errOut, want) {
+			t.Errorf("%s: code %d, %q, %q", flag, code, out, errOut)
+		}
+	}
+	code, out, errOut := vis("classify", half, "--json", "--quiet")
+	if code != 0 || !strings.Contains(out, `"damaged":true`) || errOut != "" {
+		t.Errorf("code %d, %q, %q", code, out, errOut)
 	}
 }
 

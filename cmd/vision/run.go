@@ -172,6 +172,7 @@ func readPicture(c *cli.Context, m *zoo.Model, info engine.Info, file string) (*
 	if err != nil {
 		return nil, err
 	}
+	remark(c, damage(file, img.Damaged))
 	x, _, err := m.Encoder().EncodeContext(c.Context, img)
 	return x, err
 }

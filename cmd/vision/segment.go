@@ -88,6 +88,7 @@ type segmentResult struct {
 	Height  int            `json:"height,omitempty"`
 	Classes []detect.Share `json:"classes,omitempty"`
 	Map     string         `json:"map,omitempty"` // the file that --map wrote
+	Damaged bool           `json:"damaged,omitempty"`
 	MS      *stageTimes    `json:"ms,omitempty"`
 	Error   string         `json:"error,omitempty"`
 }
@@ -126,7 +127,7 @@ func (f *mapper) fill(ctx context.Context, r *mapped, d desk, j job) error {
 	}); err != nil {
 		return err
 	}
-	r.Model, r.Width, r.Height, r.MS = f.model.Card().Name, e.img.Width, e.img.Height, &e.ms
+	r.Model, r.Width, r.Height, r.Damaged, r.MS = f.model.Card().Name, e.img.Width, e.img.Height, e.img.Damaged, &e.ms
 	for _, q := range classes.Shares() {
 		q.Share = digits(q.Share, 6)
 		r.Classes = append(r.Classes, q)
@@ -168,6 +169,7 @@ func writeMap(ctx context.Context, path string, m *detect.ClassMap) error {
 }
 
 func (r *segmentResult) failure() string { return r.Error }
+func (r *segmentResult) warning() string { return damage(r.File, r.Damaged) }
 
 func (r *segmentResult) rows() (rows [][]string) {
 	for _, q := range r.Classes {
