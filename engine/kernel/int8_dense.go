@@ -11,10 +11,7 @@ import (
 // tileUnitQConvs are the integer convolutions of the rung "amx": dense ones with
 // TDPBUSD, depthwise ones and those with outputs in float32 with VNNI.
 var tileUnitQConvs = qconvKernels{fast: true, plan: func(r *Rung, c *QConv, w *QConvWeights) (Work, error) {
-	switch {
-	case w.form == qconvDepthwise:
-		return Work{Steps: []Step{newDepthwiseQConv(c, w, amd64.DepthwiseVNNI)}}, nil
-	case c.Floats != nil:
+	if w.form == qconvDepthwise || c.Floats != nil {
 		return vnniQConvs.plan(r, c, w)
 	}
 	return Work{Steps: []Step{newDenseQConv(c, w)}}, nil

@@ -1,4 +1,4 @@
-//go:build amd64 && !purego
+//go:build (amd64 || arm64) && !purego
 
 package kernel
 
@@ -6,39 +6,33 @@ import (
 	"sync"
 	"unsafe"
 
-	"github.com/visionzoo/vision/engine/kernel/amd64"
+	"github.com/visionzoo/vision/engine/kernel/args"
 )
 
-// byteTiles holds the kernels of integer convolutions on vector registers. depthwise
-// multiplies four taps at a time (VNNI), or two.
+// byteTiles holds the kernels of integer convolutions on vector registers.
 type byteTiles struct {
 	rows, outputs int // of a register tile
-	dense         func(a *amd64.ByteTileArgs)
-	depthwise     func(a *amd64.DepthwiseArgs)
+	dense         func(a *args.ByteTileArgs)
+	depthwise     func(a *args.DepthwiseArgs)
+	depthwise3    [2]func(a *args.DepthwiseArgs) // for 3x3 taps that are not dilated, with horizontal strides of 1 and 2; nil: there are none
+	slow          float64                        // how many times as long as DepthwiseVNNI depthwise takes: work is cut by it
 }
 
-// The integer convolutions on vector registers. vnniQConvs uses VPDPBUSD and reads
-// the same packed weights as AMX; the others widen codes to 16 bits and use
-// VPMADDWD.
-var (
-	vnniQConvs   = byteQConvs(byteTiles{14, 32, amd64.TilesVNNI, amd64.DepthwiseVNNI}, false)
-	avx512QConvs = byteQConvs(byteTiles{14, 32, amd64.TilesWide512, amd64.DepthwisePairs512}, true)
-	avx2QConvs   = byteQConvs(byteTiles{6, 16, amd64.TilesWide256, amd64.DepthwisePairs256}, true)
-)
-
-// byteQConvs plans integer convolutions with kernels on vector registers, which multiply 16 bits
-// if wide.
-func byteQConvs(k byteTiles, wide bool) qconvKernels {
-	return qconvKernels{fast: true, wide: wide, paired: wide, plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
+// qconvs completes k with the plans of integer convolutions by the tiles' kernels, and reports
+// that there are some.
+func (t byteTiles) qconvs(k qconvKernels) qconvKernels {
+	k.fast = true
+	k.plan = func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
 		switch w.form {
 		case qconvDepthwise, qconvPairDepth:
-			return Work{Steps: []Step{newDepthwiseQConv(c, w, k.depthwise)}}, nil
+			return Work{Steps: []Step{newDepthwiseQConv(c, w, t)}}, nil
 		case qconvWide:
-			s := newByteConv(c, w, k)
+			s := newByteConv(c, w, t)
 			return Work{Steps: []Step{&widenBytes{c.In.Size()}, s}, Scratch: 2 * c.In.Size()}, nil
 		}
-		return Work{Steps: []Step{newByteConv(c, w, k)}}, nil
-	}}
+		return Work{Steps: []Step{newByteConv(c, w, t)}}, nil
+	}
+	return k
 }
 
 // byteConv is a convolution of complete blocks of channels planned for vector
@@ -49,8 +43,8 @@ type byteConv struct {
 	conv     Conv
 	kernel   byteTiles
 	weights  *QConvWeights
-	args     amd64.ByteTileArgs // what all calls have in common
-	tiles    []amd64.ByteTile
+	args     args.ByteTileArgs // what all calls have in common
+	tiles    []args.ByteTile
 	rows     []RowSpan // the rows of the output that each tile writes
 	offsets  []int
 	ends     int // bytes of biases and scales for 32 outputs
@@ -84,7 +78,7 @@ func newByteConv(c *QConv, w *QConvWeights, k byteTiles) *byteConv {
 	}
 	steps := len(s.offsets)
 	short, quads := shortSteps(c, w, steps)
-	s.args = amd64.ByteTileArgs{Offsets: &s.offsets[0], Steps: steps, RowStride: m.stride, Rows: m.rows,
+	s.args = args.ByteTileArgs{Offsets: &s.offsets[0], Steps: steps, RowStride: m.stride, Rows: m.rows,
 		ShortSteps: short, Quads: quads, Zero: int16(c.OutZero)}
 	if s.ends = 256; c.Floats != nil {
 		s.ends, s.args.Floats = floatEnds, 1
@@ -101,7 +95,7 @@ func newByteConv(c *QConv, w *QConvWeights, k byteTiles) *byteConv {
 // setTiles converts tiles to the form that the kernel reads.
 func (s *byteConv) setTiles(m *tileMap) {
 	out := &s.conv.Out
-	s.tiles = make([]amd64.ByteTile, len(m.tiles))
+	s.tiles = make([]args.ByteTile, len(m.tiles))
 	s.rows = make([]RowSpan, len(m.tiles))
 	for i, t := range m.tiles {
 		to := &s.tiles[i]
@@ -165,7 +159,7 @@ func (s *byteConv) Spans(chunk int) (reads, writes RowSpan) {
 func (s *byteConv) Run(chunk int, m *Memory) {
 	pair, pairs, group, groups := s.grid.at(chunk)
 	from, to := s.tileRange(pair, pairs)
-	f := byteTileFrames.Get().(*amd64.ByteTileArgs)
+	f := byteTileFrames.Get().(*args.ByteTileArgs)
 	*f = s.args
 	w, in := s.weights, m.In
 	if w.form == qconvWide {
@@ -183,7 +177,7 @@ func (s *byteConv) Run(chunk int, m *Memory) {
 			f.Weights = unsafe.Pointer(&w.data[first/16*w.panel])
 			f.Second = unsafe.Add(f.Weights, w.panel)
 		} else {
-			f.Weights = unsafe.Pointer(&w.data[first/32*w.panel])
+			f.Weights = unsafe.Pointer(&w.data[first/32*w.panel+first%32*64])
 		}
 		f.Out = unsafe.Add(m.Out, s.conv.Out.At(0, first)+first%64)
 		if f.Floats != 0 {
@@ -196,20 +190,20 @@ func (s *byteConv) Run(chunk int, m *Memory) {
 		s.prefetch(f, pair, from, to)
 		s.kernel.dense(f)
 	}
-	*f = amd64.ByteTileArgs{}
+	*f = args.ByteTileArgs{}
 	byteTileFrames.Put(f)
 	clearByteHalo(&s.conv.Out, m.Out, pair/s.grid.pairsEach, s.grid.pairRuns(), group, groups, s.kernel.outputs)
 }
 
 // byteTileFrames holds arguments of calls through a function value: these escape, and
 // would be allocated at each run.
-var byteTileFrames = sync.Pool{New: func() any { return new(amd64.ByteTileArgs) }}
+var byteTileFrames = sync.Pool{New: func() any { return new(args.ByteTileArgs) }}
 
 // prefetch sets which weights a call prefetches: those of the next group of outputs,
 // of which the chunks of a block take equal shares. With a single tile the weights are
 // read as fast as they arrive; then a call prefetches its own weights, lead bytes
 // ahead.
-func (s *byteConv) prefetch(a *amd64.ByteTileArgs, pair, from, to int) {
+func (s *byteConv) prefetch(a *args.ByteTileArgs, pair, from, to int) {
 	const lead = 8 << 10
 	w := s.weights
 	a.Ahead, a.AheadEach = uintptr(a.Weights), 0

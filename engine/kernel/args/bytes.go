@@ -40,3 +40,53 @@ type WideTile struct {
 	Steps             int  // of 64 channels or, if depthwise, taps
 	RowStride         int  // bytes between the inputs of neighbouring pixels
 }
+
+// ByteTileArgs is one call of a kernel of dense integer convolutions: it computes
+// tiles of pixels for 16 or 32 outputs. The kernel writes to Count and its own fields.
+// Magnitudes of scales must be below 1, so that scaled sums fit int32, unless outputs are
+// float32.
+type ByteTileArgs struct {
+	In, Out    unsafe.Pointer
+	Weights    unsafe.Pointer // of 32 outputs, or with 16 bits of 16
+	Second     unsafe.Pointer // with 16 bits: weights of the second 16 outputs
+	Ends       unsafe.Pointer // 32 int32 biases, 32 float32 scales; for float32, 32 biases of the scaled sums
+	Tiles      *ByteTile
+	Count      int  // of them, at least 1
+	Offsets    *int // bytes from a pixel's first channel to that of each step
+	Steps      int
+	RowStride  int     // bytes from one pixel of a tile to the next
+	Rows       int     // of a tile
+	ShortSteps int     // number of last steps that end after Quads
+	Quads      int     // of the 16 quads of channels of a step, at least 1
+	Ahead      uintptr // weights to prefetch; may pass their end
+	AheadEach  int     // bytes by which Ahead moves after four quads
+	Zero       int16   // zero point of the output
+	Floats     int     // not 0: outputs are float32, clipped to [Low, High]
+	SecondOut  int     // of these: bytes from the first vector of outputs to the second; 0 if there is none
+	Low, High  float32
+
+	//lint:ignore U1000 used by the assembly
+	tile int
+}
+
+// ByteTile describes a tile: the byte offset of its first pixel in the input, and
+// that of each pixel in the output, negative if the pixel is not stored.
+type ByteTile struct {
+	In  int
+	Out [14]int
+}
+
+// DepthwiseArgs is one call of a kernel of depthwise integer convolutions: it computes
+// Pixels neighbouring outputs of one block of 64 channels. Channels of weights, bias
+// and scales are in the order into which interleaving brings them (see
+// depthwisePlace in package kernel). Magnitudes of scales must be below 1.
+type DepthwiseArgs struct {
+	In, Out     unsafe.Pointer // In: the first tap of the first output
+	Weights     unsafe.Pointer // 256 bytes for each group of taps
+	Bias        unsafe.Pointer // 64 int32 biases, 64 float32 scales
+	Offsets     *int           // bytes from the first tap to each
+	Groups      int            // of four taps, or of two where weights have 16 bits
+	PixelStride int            // bytes between the inputs of neighbouring outputs
+	Pixels      int
+	Zero        int16 // zero point of the output
+}

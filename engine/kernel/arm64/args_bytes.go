@@ -7,3 +7,12 @@ type ByteRow args.ByteRow
 
 // WideTile is one call of a kernel of integer convolutions.
 type WideTile args.WideTile
+
+// ByteTileArgs is one call of a kernel of dense integer convolutions.
+type ByteTileArgs args.ByteTileArgs
+
+// ByteTile describes a tile of them.
+type ByteTile args.ByteTile
+
+// DepthwiseArgs is one call of a kernel of depthwise integer convolutions.
+type DepthwiseArgs args.DepthwiseArgs

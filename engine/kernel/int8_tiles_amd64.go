@@ -1,0 +1,31 @@
+//go:build !purego
+
+package kernel
+
+import (
+	"github.com/visionzoo/vision/engine/kernel/amd64"
+	"github.com/visionzoo/vision/engine/kernel/args"
+)
+
+// The integer convolutions on vector registers. vnniQConvs uses VPDPBUSD and reads
+// the same packed weights as AMX; the others widen codes to 16 bits and use
+// VPMADDWD.
+var (
+	vnniQConvs = byteTiles{rows: 14, outputs: 32, slow: 1,
+		dense:     func(a *args.ByteTileArgs) { amd64.TilesVNNI((*amd64.ByteTileArgs)(a)) },
+		depthwise: func(a *args.DepthwiseArgs) { amd64.DepthwiseVNNI((*amd64.DepthwiseArgs)(a)) },
+		depthwise3: [2]func(a *args.DepthwiseArgs){
+			func(a *args.DepthwiseArgs) { amd64.Depthwise3Stride1VNNI((*amd64.DepthwiseArgs)(a)) },
+			func(a *args.DepthwiseArgs) { amd64.Depthwise3Stride2VNNI((*amd64.DepthwiseArgs)(a)) },
+		}}.qconvs(qconvKernels{})
+
+	avx512QConvs = byteTiles{rows: 14, outputs: 32, slow: 3,
+		dense:     func(a *args.ByteTileArgs) { amd64.TilesWide512((*amd64.ByteTileArgs)(a)) },
+		depthwise: func(a *args.DepthwiseArgs) { amd64.DepthwisePairs512((*amd64.DepthwiseArgs)(a)) },
+	}.qconvs(qconvKernels{wide: true, paired: true})
+
+	avx2QConvs = byteTiles{rows: 6, outputs: 16, slow: 3,
+		dense:     func(a *args.ByteTileArgs) { amd64.TilesWide256((*amd64.ByteTileArgs)(a)) },
+		depthwise: func(a *args.DepthwiseArgs) { amd64.DepthwisePairs256((*amd64.DepthwiseArgs)(a)) },
+	}.qconvs(qconvKernels{wide: true, paired: true})
+)
