@@ -135,8 +135,8 @@ func ParsePrecision(s string) (Arithmetic, error) {
 	return 0, fmt.Errorf("precision %q is none of f32, f32strict, bf16", s)
 }
 
-// CPU makes the session use one class of kernels: purego, avx2, avx512, vnni, amx
-// or neon. The default is the one that the environment variable VISION_CPU names,
+// CPU makes the session use one class of kernels: purego, avx2, avx512, vnni, amx,
+// neon, dotprod or i8mm. The default is the one that the environment variable VISION_CPU names,
 // else the best this machine can run.
 func CPU(name string) Option {
 	return func(o *options) {

@@ -40,7 +40,8 @@ var bandCases = []bandCase{
 // it is cut, and fills the halo.
 func TestBands(t *testing.T) {
 	for _, r := range rungs() {
-		if r.Name == "vnni" { // its convolutions are those of avx512
+		switch r.Name {
+		case "vnni", "dotprod", "i8mm": // their convolutions are those of avx512 and neon
 			continue
 		}
 		t.Run(r.Name, func(t *testing.T) {

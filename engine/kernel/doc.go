@@ -27,7 +27,7 @@
 // not have from the rung below:
 //
 //	purego ← avx2 ← avx512 ← vnni ← amx     amd64
-//	purego ← neon                           arm64
+//	purego ← neon ← dotprod ← i8mm          arm64
 //
 // purego is plain Go and has a twin of every kernel: the same contract, packing and tails,
 // against which tests hold the assembly. The rest of the engine asks for kernels by the

@@ -198,7 +198,8 @@ func BenchmarkGemm(b *testing.B) {
 		{why: "fc columns", m: 1, n: 1000, k: 2048, constant: true},
 	}
 	for _, name := range Available()[1:] {
-		if name == "vnni" {
+		switch name {
+		case "vnni", "dotprod", "i8mm": // the products of avx512 and neon
 			continue
 		}
 		k, _ := Select(name)

@@ -15,12 +15,14 @@ import (
 // Kernels multiply unsigned codes by signed bytes, but a weight minus its zero point may
 // need nine bits: 200 is stored as two parts, 127 + 73, of which the second belongs to a step
 // of the K loop that comes again. Signed weights whose zero point is 0 have one part.
-// Processors without such an instruction multiply 16 bits (the wide forms).
+// Processors without such an instruction multiply 16 bits (the wide forms). SDOT multiplies
+// signed codes: kernels subtract 128 from each, and the bias is that of a zero point less 128.
 //
 // The form is chosen by the rung and the shape (qconvKernels.form), and packing depends on it:
 //
 //	                        U8x64            U8x4, up to 4 channels   a filter per channel
 //	amx, vnni               qconvDense       qconvRows                qconvDepthwise
+//	i8mm, dotprod           qconvDense       qconvRows                qconvDepthwise
 //	avx512, avx2            qconvWide        qconvWide                qconvPairDepth
 //	neon                    qconvWide        qconvWide                qconvWideDepth
 //	purego, and what is     qconvPlain       qconvPlain               qconvPlain
@@ -50,13 +52,14 @@ type QConvWeights struct {
 	kernelH, kernelW int
 	form             qconvForm
 	rows             bool // the input is U8x4
-	inZero           uint8
+	products         byteProducts
+	zero             int32 // of the input: see biasZero
 	parts            int   // each weight is a sum of at most this many bytes, its parts
 	repeated         []int // qconvDense, qconvRows: the steps that come again at the end of the K loop, for further parts
 	repeatOf         []int // of each part after the first, by step: where in the K loop that comes again for it; 0: nowhere, all are 0
 	source           QWeights
 	plain            []int16 // the weights of the twin
-	bias             []int32 // minus the input's zero point, or 1 if that is not known, times the sum of the weights
+	bias             []int32 // minus zero times the sum of the weights
 	scales           []float32
 	data             []byte // packed weights, in a layout that depends on the form
 	ends             []byte // for the epilogue: int32 biases, then float32 scales, for each 32 outputs or 64 depthwise channels
@@ -82,7 +85,32 @@ type qconvKernels struct {
 	fast   bool // it has any
 	wide   bool // kernels multiply 16 bits, not 8
 	paired bool // and depthwise ones in pairs of taps (qconvPairDepth)
+	bytes  byteProducts
 	plan   func(r *Rung, c *QConv, w *QConvWeights) (Work, error)
+}
+
+// byteProducts says what the instructions of the forms that multiply bytes want; the zero
+// value, unsigned codes and four inputs of an output side by side.
+type byteProducts struct {
+	signed bool // signed codes: minus 128
+	eights bool // in dense forms, eight inputs of an output side by side
+}
+
+// products returns the byteProducts of a form.
+func (k qconvKernels) products(f qconvForm) byteProducts {
+	switch f {
+	case qconvDense, qconvRows, qconvDepthwise:
+		return k.bytes
+	}
+	return byteProducts{}
+}
+
+// zero is a zero point of codes as they are multiplied.
+func (p byteProducts) zero(of uint8) int32 {
+	if p.signed {
+		return int32(of) - 128
+	}
+	return int32(of)
 }
 
 // form chooses the form of a convolution; the twin computes what no other form
@@ -116,13 +144,13 @@ func (k qconvKernels) byteForm(c *QConv) qconvForm {
 	return qconvPlain
 }
 
-// biasZero is the input's zero point, or 1 if that is known only at run time, when the bias is
-// multiplied by it.
-func (c *QConv) biasZero() uint8 {
+// biasZero is the zero point of what is multiplied, or 1 if that is known only at run time, when
+// the bias is multiplied by it.
+func (c *QConv) biasZero(p byteProducts) int32 {
 	if c.Floats != nil {
 		return 1
 	}
-	return c.InZero
+	return p.zero(c.InZero)
 }
 
 // shrinks reports whether the magnitudes of all scales are below 1, as in any network
@@ -198,7 +226,9 @@ func (r *Rung) PackQConv(c *QConv, weights QWeights, bias []int32) (*QConvWeight
 		return nil, fmt.Errorf("%v: %d biases, want %d", &c.Conv, len(bias), c.Out.C)
 	}
 	w := &QConvWeights{cin: c.In.C, cout: c.Out.C, group: c.Group, kernelH: c.KernelH, kernelW: c.KernelW,
-		form: r.QConvs.form(c), rows: c.In.Format == U8x4, inZero: c.biasZero(), source: weights, parts: max(1, (weights.Max+126)/127), scales: c.Scales}
+		form: r.QConvs.form(c), rows: c.In.Format == U8x4, source: weights, parts: max(1, (weights.Max+126)/127), scales: c.Scales}
+	w.products = r.QConvs.products(w.form)
+	w.zero = c.biasZero(w.products)
 	w.bias = make([]int32, c.Out.C)
 	copy(w.bias, bias)
 	if w.parts > 1 && (w.form == qconvDense || w.form == qconvRows) {
@@ -311,7 +341,7 @@ func (w *QConvWeights) Chunk(i int) {
 		for _, v := range source {
 			sum += int32(v)
 		}
-		w.bias[co] -= int32(w.inZero) * sum
+		w.bias[co] -= w.zero * sum
 		switch w.form {
 		case qconvPlain:
 			copy(w.plain[co*per:], source)
@@ -401,7 +431,7 @@ func put32(b []byte, v uint32) { *(*uint32)(unsafe.Pointer(&b[0])) = v }
 // fits returns an error if the weights were packed for another kind of convolution.
 func (w *QConvWeights) fits(r *Rung, c *QConv) error {
 	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kernelH != c.KernelH || w.kernelW != c.KernelW ||
-		w.inZero != c.biasZero() || w.form != r.QConvs.form(c) {
+		w.form != r.QConvs.form(c) || w.products != r.QConvs.products(w.form) || w.zero != c.biasZero(w.products) {
 		return fmt.Errorf("%v: the weights were packed for another convolution", &c.Conv)
 	}
 	return nil

@@ -273,7 +273,7 @@ func (s *scaleOfSums) Run(chunk int, m *Memory) {
 		clear(numbers)
 		sums := unsafe.Slice((*int32)(ends), 32)
 		for i := range min(32, s.d.Out.C-first) {
-			sums[i] = int32(h.zero) * s.weights.bias[first+i]
+			sums[i] = s.weights.products.zero(h.zero) * s.weights.bias[first+i]
 			numbers[32+i] = h.scale * f.Scales[first+i]
 			numbers[64+i] = f.Bias[first+i]
 		}

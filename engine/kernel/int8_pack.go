@@ -14,8 +14,20 @@ var byteRooms = sync.Pool{New: func() any { return new([]byte) }}
 //
 //	byte = o/16*1024 + i/4*64 + o%16*4 + i%4
 //
+// or, for an instruction that multiplies eight,
+//
+//	byte = o/16*1024 + i/8*128 + o%16*8 + i%8
+//
 // Steps are channel block by channel block, and tap by tap in each; behind them come those
 // that come again.
+
+// quad returns where in a step the weights of four inputs, 4·q and on, and an output begin.
+func (w *QConvWeights) quad(q, o int) int {
+	if w.products.eights {
+		return o/16*1024 + q/2*128 + o%16*8 + q%2*4
+	}
+	return o/16*1024 + q*64 + o%16*4
+}
 
 // packDense packs a chunk of a dense form and subtracts from the bias what belongs to
 // the input's zero point.
@@ -34,7 +46,7 @@ func (w *QConvWeights) packDense(chunk int) {
 			w.bytesOf(kept, rows, first, k)
 		}
 		for i, row := range rows {
-			w.bias[first+i] -= int32(w.inZero) * sumCodes(row)
+			w.bias[first+i] -= w.zero * sumCodes(row)
 		}
 		switch panel := w.data[chunk*w.panel:][:w.panel]; {
 		case k > 0:
@@ -96,7 +108,7 @@ func (w *QConvWeights) packParts(panel []byte, rows [][]byte, k int) {
 				continue
 			}
 			step, place := w.step(i/taps, i%taps)
-			panel[w.repeatOf[(k-1)*w.distinctSteps()+step]*2048+place/4*64+o/16*1024+o%16*4+place%4] = b
+			panel[w.repeatOf[(k-1)*w.distinctSteps()+step]*2048+w.quad(place/4, o)+place%4] = b
 		}
 	}
 }
@@ -144,8 +156,7 @@ func (w *QConvWeights) markRepeated(row []byte, k int) {
 	}
 }
 
-// packSteps packs the weights of up to 32 outputs: four channels of a tap per 32-bit
-// lane, 16 outputs side by side, as VPDPBUSD and TDPBUSD read them.
+// packSteps packs the weights of up to 32 outputs.
 func (w *QConvWeights) packSteps(panel []byte, rows [][]byte) {
 	taps := w.kernelH * w.kernelW
 	cin := w.cin / w.group
@@ -155,32 +166,32 @@ func (w *QConvWeights) packSteps(panel []byte, rows [][]byte) {
 		for o, row := range rows {
 			from := row[c*taps:][:channels*taps]
 			for t := range taps {
-				to := step[t*2048+o/16*1024+o%16*4:]
+				to := step[t*2048:][:2048]
 				if taps == 1 {
 					for q := range channels / 4 {
-						put32(to[64*q:], binary.LittleEndian.Uint32(from[4*q:]))
+						put32(to[w.quad(q, o):], binary.LittleEndian.Uint32(from[4*q:]))
 					}
 				} else {
 					for q := range channels / 4 {
 						f := from[4*q*taps+t:][:3*taps+1]
-						put32(to[64*q:], uint32(f[0])|uint32(f[taps])<<8|uint32(f[2*taps])<<16|uint32(f[3*taps])<<24)
+						put32(to[w.quad(q, o):], uint32(f[0])|uint32(f[taps])<<8|uint32(f[2*taps])<<16|uint32(f[3*taps])<<24)
 					}
 				}
 				for i := channels &^ 3; i < channels; i++ {
-					to[i/4*64+i%4] = from[i*taps+t]
+					to[w.quad(i/4, o)+i%4] = from[i*taps+t]
 				}
 			}
 		}
 	}
 }
 
-// packRows is packSteps where a step is a kernel row, and a lane one of its taps.
+// packRows is packSteps where a step is a kernel row, and a quad one of its taps.
 func (w *QConvWeights) packRows(panel []byte, rows [][]byte) {
 	taps := w.kernelH * w.kernelW
 	for o, row := range rows {
 		for i, b := range row {
 			c, t := i/taps, i%taps
-			panel[t/w.kernelW*2048+t%w.kernelW*64+o/16*1024+o%16*4+c] = b
+			panel[t/w.kernelW*2048+w.quad(t%w.kernelW, o)+c] = b
 		}
 	}
 }

@@ -63,7 +63,6 @@ func TestQConv(t *testing.T) {
 func testQConv(t *testing.T, k *Rung, c tileCase, widest int, scale float32) {
 	rng := rand.New(rand.NewSource(1))
 	q := &QConv{Conv: c.conv(), InZero: 114, OutZero: 37}
-	q.In.Fill, q.Out.Fill = q.InZero, q.OutZero
 	per := c.cin / c.group * c.kh * c.kw
 	weights, bias := make([]int16, c.cout*per), make([]int32, c.cout)
 	for i := range weights {
@@ -78,14 +77,47 @@ func testQConv(t *testing.T, k *Rung, c tileCase, widest int, scale float32) {
 	}
 	in := fenced(t, q.In.Size())
 	rng.Read(in)
-	for n := range c.n {
+	checkQConv(t, k, q, in, weights, bias)
+}
+
+// TestQConvExtremes: sums of the largest products are exact, and saturate.
+func TestQConvExtremes(t *testing.T) {
+	cases := map[string]tileCase{}
+	for _, c := range qconvCases() {
+		cases[c.why] = c
+	}
+	eachRung(t, func(t *testing.T, k *Rung) {
+		for _, why := range []string{"channels that fill no block", "depthwise", "depthwise stride 2", "depthwise dilated", "few channels"} {
+			c := cases[why]
+			per := c.cin / c.group * c.kh * c.kw
+			for i, weight := range []int16{-128, 127, -255, 255} {
+				q := &QConv{Conv: c.conv(), InZero: []uint8{0, 255, 128, 127}[i], OutZero: []uint8{255, 0, 128, 1}[i]}
+				weights := slices.Repeat([]int16{weight}, c.cout*per)
+				for co := range c.cout { // some sums fit their codes
+					q.Scales = append(q.Scales, []float32{0.9999, -0.9999, 1.5 / 65025 / float32(per)}[co%3])
+				}
+				in := fenced(t, q.In.Size())
+				for at := range in {
+					in[at] = byte(at / 97 % 2 * 255)
+				}
+				checkQConv(t, k, q, in, weights, make([]int32, c.cout))
+			}
+		}
+	})
+}
+
+// checkQConv compares a convolution of what is in, apart from the halo, with the definition.
+func checkQConv(t *testing.T, k *Rung, q *QConv, in []byte, weights []int16, bias []int32) {
+	t.Helper()
+	q.In.Fill, q.Out.Fill = q.InZero, q.OutZero
+	for n := range q.In.N {
 		for b := range q.In.Blocks() {
-			q.In.clearAround(unsafe.Pointer(&in[n*q.In.Image+b*q.In.Block]), 0, c.h)
+			q.In.clearAround(unsafe.Pointer(&in[n*q.In.Image+b*q.In.Block]), 0, q.In.H)
 		}
 	}
 	out := fenced(t, q.Out.Size())
-	rng.Read(out)
-	w, err := k.PackQConv(q, qweights(weights, per), bias)
+	rand.New(rand.NewSource(2)).Read(out)
+	w, err := k.PackQConv(q, qweights(weights, len(weights)/q.Out.C), bias)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,13 +130,13 @@ func testQConv(t *testing.T, k *Rung, c tileCase, widest int, scale float32) {
 	run(t, work, m)
 	checkSpans(t, work, m, &q.In, &q.Out)
 	sums := qconvReference(q, in, weights, bias)
-	for n := range c.n {
-		for co := range c.cout {
+	for n := range q.Out.N {
+		for co := range q.Out.C {
 			for y := -q.Out.Top; y < q.Out.H+q.Out.Bottom; y++ {
 				for x := -q.Out.Left; x < q.Out.W+q.Out.Right; x++ {
 					want := q.OutZero
 					if y >= 0 && x >= 0 && y < q.Out.H && x < q.Out.W {
-						want = q.requantize(sums[((n*c.cout+co)*q.Out.H+y)*q.Out.W+x], q.Scales[co])
+						want = q.requantize(sums[((n*q.Out.C+co)*q.Out.H+y)*q.Out.W+x], q.Scales[co])
 					}
 					if got := *q.Out.byteAt(unsafe.Pointer(&out[0]), n, co, y, x); got != want {
 						t.Fatalf("picture %d, channel %d, pixel %d,%d: %d, want %d", n, co, y, x, got, want)

@@ -10,7 +10,7 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/arm64"
 )
 
-// wideQConvs are the integer convolutions of NEON without the dot product extension:
+// wideQConvs are the integer convolutions of NEON without dot products of bytes:
 // codes are widened to 16 bits, and products are accumulated in int32 (SMLAL).
 var wideQConvs = qconvKernels{fast: true, wide: true, plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
 	s := newWideQConv(c, w)

@@ -149,9 +149,9 @@ func Best() *Rung {
 	return all[len(all)-1]
 }
 
-// Select returns a rung by name: purego, avx2, avx512, vnni, amx or neon. The empty name
-// means that of VISION_CPU or, if it is not set, the highest rung. The error names the
-// rungs of this machine.
+// Select returns a rung by name: purego, avx2, avx512, vnni, amx, neon, dotprod or i8mm.
+// The empty name means that of VISION_CPU or, if it is not set, the highest rung. The error
+// names the rungs of this machine.
 func Select(name string) (*Rung, error) {
 	all, from := rungs(), ""
 	if name == "" {

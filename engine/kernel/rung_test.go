@@ -16,12 +16,14 @@ func eachRung(t *testing.T, test func(t *testing.T, k *Rung)) {
 	}
 }
 
-// eachF32Rung is eachRung for float32 kernels: those of vnni and amx are avx512's.
+// eachF32Rung is eachRung for float32 kernels: those of vnni and amx are avx512's, those of
+// dotprod and i8mm neon's.
 func eachF32Rung(t *testing.T, test func(t *testing.T, k *Rung)) {
 	t.Helper()
 	eachRung(t, func(t *testing.T, k *Rung) {
-		if k.Name == "vnni" || k.Name == "amx" {
-			t.Skip("the kernels are those of avx512")
+		switch k.Name {
+		case "vnni", "amx", "dotprod", "i8mm":
+			t.Skip("the kernels are those of a rung below")
 		}
 		test(t, k)
 	})

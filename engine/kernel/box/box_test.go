@@ -7,11 +7,13 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
-// eachUnit runs a test on each rung of this machine but vnni and amx, whose unit is that
-// of avx512.
+// eachUnit runs a test on each rung of this machine but vnni, amx, dotprod and i8mm, whose unit is
+// that of avx512 or neon.
 func eachUnit(t *testing.T, test func(t *testing.T, u *box.Unit)) {
 	for _, k := range kernel.Rungs() {
-		if k.Name != "vnni" && k.Name != "amx" {
+		switch k.Name {
+		case "vnni", "amx", "dotprod", "i8mm":
+		default:
 			t.Run(k.Name, func(t *testing.T) { test(t, &k.Boxes) })
 		}
 	}

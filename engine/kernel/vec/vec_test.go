@@ -14,11 +14,13 @@ import (
 	"github.com/visionzoo/vision/internal/fence"
 )
 
-// eachUnit runs a test on each rung of this machine but vnni and amx, whose unit is that
-// of avx512: with operands before a page without access, and with operands after one.
+// eachUnit runs a test on each rung of this machine but vnni, amx, dotprod and i8mm, whose unit is
+// that of avx512 or neon: with operands before a page without access, and with operands after one.
 func eachUnit(t *testing.T, test func(t *testing.T, u *vec.Unit)) {
 	for _, k := range kernel.Rungs() {
-		if k.Name != "vnni" && k.Name != "amx" {
+		switch k.Name {
+		case "vnni", "amx", "dotprod", "i8mm":
+		default:
 			t.Run(k.Name, func(t *testing.T) {
 				for _, fenced = range []func(tb testing.TB, n int) []byte{fence.Before[byte], fence.After[byte]} {
 					test(t, &k.Vec)

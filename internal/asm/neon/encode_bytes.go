@@ -41,7 +41,7 @@ func (e *emitter) zip(shape string, high bool, d, a, b int) {
 	if high {
 		code, name = 0x4e007800, "zip2"
 	}
-	code |= map[string]uint32{"16b": 0, "8h": 1 << 22, "4s": 2 << 22}[shape]
+	code |= map[string]uint32{"16b": 0, "8h": 1 << 22, "4s": 2 << 22, "2d": 3 << 22}[shape]
 	e.word(code|register(b, 16)|register(a, 5)|register(d, 0), "%s v%d.%s, v%d.%s, v%d.%s", name, d, shape, a, shape, b, shape)
 }
 

@@ -26,6 +26,7 @@ func everyInstruction() [][]string {
 		e.ldrDNext(r[0], base)
 		e.strSNext(r[0], base)
 		e.ld1r(r[0], base)
+		e.ld1rPairNext(r[0], base)
 		e.dup(r[0], base)
 		e.fadd(r[0], r[1], r[2])
 		e.fsub(r[0], r[1], r[2])
@@ -36,6 +37,7 @@ func everyInstruction() [][]string {
 		e.clip(r[0], r[1], r[2])
 		for lane := range 4 {
 			e.fmlaLane(r[0], r[1], r[2], lane)
+			e.sdotLane(r[0], r[1], r[2], lane)
 		}
 		for _, op := range []func(d, a, b int){e.fcmgt, e.fcmge, e.bic, e.bif, e.bit, e.fdiv, e.fmax, e.fmin, e.fmaxp, e.fminp,
 			e.add, e.sub, e.trn1, e.trn2, e.trn1Wide, e.trn2Wide} {
@@ -50,11 +52,11 @@ func everyInstruction() [][]string {
 			e.loadLane(r[0], lane, base)
 			e.storeLane(r[0], lane, base)
 		}
-		for _, op := range []func(d, a, b int){e.add16, e.sub16, e.mul16, e.mla16, e.orr, e.eor} {
+		for _, op := range []func(d, a, b int){e.add16, e.sub16, e.mul16, e.mla16, e.orr, e.eor, e.sdot, e.usdot, e.usmmla, e.sqadd16} {
 			op(r[0], r[1], r[2])
 		}
 		for _, high := range []bool{false, true} {
-			for _, shape := range []string{"16b", "8h", "4s"} {
+			for _, shape := range []string{"16b", "8h", "4s", "2d"} {
 				e.zip(shape, high, r[0], r[1], r[2])
 			}
 			e.fcvtl(r[0], r[1], high)
@@ -75,6 +77,7 @@ func everyInstruction() [][]string {
 				op(r[0], r[1], 8-r[2]&7, high)
 			}
 			e.sqxtun(r[0], r[1], high)
+			e.sqxtn16(r[0], r[1], high)
 			e.xtn16(r[0], r[1], high)
 			e.xtn8(r[0], r[1], high)
 			e.uaddw16(r[0], r[1], r[2], high)
@@ -130,6 +133,8 @@ var encodings = map[string]string{
 	"fmla v30.4s, v19.4s, v25.s[2]": "0x4f991a7e",
 	"fmax v1.4s, v1.4s, v2.4s":      "0x4e22f421",
 	"mov v1.16b, v2.16b":            "0x4ea21c41",
+	"sdot v1.4s, v2.16b, v3.4b[3]":  "0x4fa3e841",
+	"usmmla v1.4s, v2.16b, v3.16b":  "0x4e83ac41",
 	"movi v1.2d, #0":                "0x6f00e401",
 }
 
@@ -159,7 +164,7 @@ func TestEncodeAsLLVM(t *testing.T) {
 	for _, w := range all {
 		source.WriteString(w[2] + "\n")
 	}
-	cmd := exec.Command(mc, "-triple=aarch64", "-show-encoding")
+	cmd := exec.Command(mc, "-triple=aarch64", "-mattr=+dotprod,+i8mm", "-show-encoding")
 	cmd.Stdin = strings.NewReader(source.String())
 	out, err := cmd.Output()
 	if err != nil {

@@ -3,11 +3,11 @@
 //
 //	cd internal/asm && go run ./neon
 //
-// Go's assembler has few of NEON's floating point instructions, so vector instructions
-// are written as WORD lines with the mnemonic in a comment (encode.go); those of general
-// registers are Go's. Registers are given by number. Free in a leaf function are general
-// registers 0 to 17 and 19 to 25 (R18 belongs to the platform, R26 to R30 to Go), and all
-// 32 vectors.
+// Go's assembler has few of NEON's floating point instructions and no dot products of bytes,
+// so vector instructions are written as WORD lines with the mnemonic in a comment
+// (encode.go); those of general registers are Go's. Registers are given by number. Free in
+// a leaf function are general registers 0 to 17 and 19 to 25 (R18 belongs to the platform,
+// R26 to R30 to Go), and all 32 vectors.
 package main
 
 import (
@@ -49,6 +49,8 @@ var programs = []program{
 	{kernelDir, "vec_widen", widenings, nil},
 	{kernelDir, "bytes_rows", byteRows, nil},
 	{kernelDir, "bytes_wide", wideBytes, nil},
+	{kernelDir, "bytes_tiles", byteTiles, nil},
+	{kernelDir, "bytes_depth", byteDepths, nil},
 	{visionDir, "resize_neon_arm64", resizes, nil},
 	{jpegDir, "neon_arm64", jpegKernels, nil},
 }
