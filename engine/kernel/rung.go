@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel/box"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
@@ -66,6 +67,9 @@ type Rung struct {
 	// Vec has the kernels on rows of any length.
 	Vec vec.Unit
 
+	// Num has the kernels on rows of numbers of any type.
+	Num num.Unit
+
 	// Boxes has the kernels on boxes.
 	Boxes box.Unit
 
@@ -103,7 +107,7 @@ func purego() Rung {
 		SmallWinograd8: plainSmallWinograd(8), SmallWinograd16: plainSmallWinograd(16), Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16, DepthLines16: depthLines16, DepthSplit: depthSplit,
-		Vec: vec.Plain, Boxes: box.Plain,
+		Vec: vec.Plain, Num: num.Plain, Boxes: box.Plain,
 		ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
 		Broadcast8: plainBroadcasts(8), Broadcast16: plainBroadcasts(16), SumRow8: sumRow8, SumRow16: sumRow16,
 		ScaleRows8: scaleRows8, ScaleRows16: scaleRows16,

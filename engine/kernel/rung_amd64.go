@@ -5,6 +5,7 @@ package kernel
 import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 	"github.com/visionzoo/vision/engine/kernel/box"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
@@ -18,7 +19,7 @@ func native() []Rung {
 	}{
 		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, GemmUnit: avx2Gemm, QConvs: avx2QConvs,
 			ConvTile8: convTileAVX2, Winograd8: winogradAVX2, SmallWinograd8: smallWinogradAVX2, Activate: activateAVX2.apply, WindowRow8: windowRowAVX2, DepthRow8: depthRowAVX2,
-			Vec: vec.AVX2, Boxes: box.AVX2,
+			Vec: vec.AVX2, Num: num.AVX2, Boxes: box.AVX2,
 			ClipRow: amd64.ClipRowAVX2, AddRow: amd64.AddRowAVX2, SubRow: amd64.SubRowAVX2, MulRow: amd64.MulRowAVX2,
 			Bytes:      bytesAVX2,
 			Broadcast8: broadcastsAVX2, SumRow8: amd64.SumPixelsAVX2, ScaleRows8: amd64.ScaleRowsAVX2,

@@ -15,29 +15,28 @@ var pairings = map[string]vec.Pair{
 	"Max": vec.Max, "Min": vec.Min, "Sum": vec.Add, "Mean": vec.Add,
 }
 
-// EvalFast combines float32, int32 and int64 operands row by row, and bits.
+// EvalFast combines operands in their own types, row by row.
 func (op binaryOp) EvalFast(c *Call) (bool, error) {
 	return op.fast(c, c.In[0], c.In[1])
 }
 
 // fast combines a and b, which need not be the inputs of the call, into output 0.
 func (op binaryOp) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
-	pair, ok := pairings[c.Node.Op]
-	if !ok || c.Node.Domain != "" {
-		return c.joinBits(a, b)
+	if pair, ok := pairings[c.Node.Op]; ok && c.Node.Domain == "" && c.vec(a, b) != nil {
+		shape, err := tensor.Broadcast(a.Shape(), b.Shape())
+		if err != nil {
+			return true, err
+		}
+		y, err := c.output(tensor.Float32, shape...)
+		if err != nil {
+			return true, err
+		}
+		return true, c.zip(pair, y, a, b)
 	}
-	if c.vec(a, b) == nil {
-		return op.evalInts(c, a, b)
+	if pair, ok := joins[c.Node.Op]; ok {
+		return c.join(pair, a, b)
 	}
-	shape, err := tensor.Broadcast(a.Shape(), b.Shape())
-	if err != nil {
-		return true, err
-	}
-	y, err := c.output(tensor.Float32, shape...)
-	if err != nil {
-		return true, err
-	}
-	return true, c.zip(pair, y, a, b)
+	return op.evalInts(c, a, b)
 }
 
 // zip combines float32 with a kernel: y = a ∘ b, with a and b broadcast to the shape of y; y may be a.
@@ -63,73 +62,23 @@ func (c *Call) zip(pair vec.Pair, y, a, b *tensor.Tensor) error {
 	})
 }
 
-// evalInts combines int64 and int32 operands in their own type, without Eval's conversions. Graphs use
-// such operands for counts and indices.
+// evalInts combines int64 and int32 operands in their own type by the operator's function.
 func (op binaryOp) evalInts(c *Call, a, b *tensor.Tensor) (bool, error) {
-	if op.i64 == nil || a.DType() != b.DType() || c.Run.Kernel == nil {
+	if op.i64 == nil || a.DType() != b.DType() || c.Run.Kernel == nil || a.DType() != tensor.Int64 && a.DType() != tensor.Int32 {
 		return false, nil
 	}
 	shape, err := tensor.Broadcast(a.Shape(), b.Shape())
 	if err != nil {
 		return true, err
 	}
-	switch a.DType() {
-	case tensor.Int64:
-		return true, zipInts[int64](c, shape, a, b, op.i64)
-	case tensor.Int32:
-		return true, zipInts[int32](c, shape, a, b, op.i64)
-	}
-	return false, nil
-}
-
-// zipInts sets output 0 to f(a, b) for integers, with a and b broadcast to shape.
-func zipInts[T int32 | int64](c *Call, shape []int, a, b *tensor.Tensor, f func(a, b int64) int64) error {
 	y, err := c.output(a.DType(), shape...)
 	if err != nil {
-		return err
+		return true, err
 	}
-	row := intRow[T](c.Node.Op)
-	if row == nil || y.Len() == 1 { // a single number, such as a loop's counter, is not worth the walk
-		return zipRows(c, y, a, b, func(a, b T) T { return T(f(int64(a), int64(b))) })
+	if a.DType() == tensor.Int64 {
+		return true, zipRows(c, y, a, b, op.i64)
 	}
-	dst, x, z := tensor.Data[T](y), tensor.Data[T](a), tensor.Data[T](b)
-	w := broadcastWalk(shape, a.Shape(), b.Shape())
-	stepA, stepB := w.step(1), w.step(2)
-	return c.rows(w, 0.8, func(n int, at []int) {
-		row(dst[at[0]:at[0]+n], x[at[1]:], z[at[2]:], stepA, stepB)
-	})
-}
-
-// intRow returns the loop of an operator, nil if it has none of its own. The loops are written out
-// because calling a function for each element costs more than the sum.
-func intRow[T int32 | int64](op string) func(dst, x, z []T, stepX, stepZ int) {
-	switch op {
-	case "Add":
-		return func(dst, x, z []T, stepX, stepZ int) {
-			i, j := 0, 0
-			for k := range dst {
-				dst[k] = x[i] + z[j]
-				i, j = i+stepX, j+stepZ
-			}
-		}
-	case "Sub":
-		return func(dst, x, z []T, stepX, stepZ int) {
-			i, j := 0, 0
-			for k := range dst {
-				dst[k] = x[i] - z[j]
-				i, j = i+stepX, j+stepZ
-			}
-		}
-	case "Mul":
-		return func(dst, x, z []T, stepX, stepZ int) {
-			i, j := 0, 0
-			for k := range dst {
-				dst[k] = x[i] * z[j]
-				i, j = i+stepX, j+stepZ
-			}
-		}
-	}
-	return nil
+	return true, zipRows(c, y, a, b, func(a, b int32) int32 { return int32(op.i64(int64(a), int64(b))) })
 }
 
 // zipRows sets y = f(a, b), with a and b broadcast to the shape of y.
@@ -203,8 +152,19 @@ func (op aligned) EvalFast(c *Call) (bool, error) {
 // EvalFast combines the operands one after the other.
 func (op variadic) EvalFast(c *Call) (bool, error) {
 	pair, ok := pairings[c.Node.Op]
-	if !ok || c.Node.Domain != "" || c.vec(c.In...) == nil || len(c.In) < 2 {
+	if !ok || c.Node.Domain != "" || len(c.In) < 2 {
 		return false, nil
+	}
+	join := func(y, a, b *tensor.Tensor) error { return c.zip(pair, y, a, b) }
+	if c.vec(c.In...) == nil {
+		own, ok := joins[c.Node.Op]
+		for _, t := range c.In[1:] {
+			ok = ok && c.inOwnType(c.In[0], t)
+		}
+		if !ok {
+			return false, nil
+		}
+		join = func(y, a, b *tensor.Tensor) error { return c.joinTo(own, y, a, b) }
 	}
 	var shape []int
 	for _, t := range c.In {
@@ -216,7 +176,7 @@ func (op variadic) EvalFast(c *Call) (bool, error) {
 			return true, err
 		}
 	}
-	y, err := c.output(tensor.Float32, shape...)
+	y, err := c.output(c.In[0].DType(), shape...)
 	if err != nil {
 		return true, err
 	}
@@ -225,7 +185,7 @@ func (op variadic) EvalFast(c *Call) (bool, error) {
 		if i == 0 {
 			left = c.In[0]
 		}
-		if err := c.zip(pair, y, left, t); err != nil {
+		if err := join(y, left, t); err != nil {
 			return true, err
 		}
 	}

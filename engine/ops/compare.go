@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -99,9 +100,14 @@ func (op equality) Eval(c *Call) error {
 func newBitShift(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("direction")
 	if a.OneOf("direction", "LEFT", "RIGHT") == "LEFT" {
-		return binaryOp{binary{u64: func(x, y uint64) uint64 { return x << y }}}, a.Err()
+		return bitShift{binaryOp{binary{u64: func(x, y uint64) uint64 { return x << y }}}, num.Left}, a.Err()
 	}
-	return binaryOp{binary{u64: func(x, y uint64) uint64 { return x >> y }}}, a.Err()
+	return bitShift{binaryOp{binary{u64: func(x, y uint64) uint64 { return x >> y }}}, num.Right}, a.Err()
+}
+
+type bitShift struct {
+	binaryOp
+	to num.Pair
 }
 
 // bitCast reinterprets the bits of elements as another type of the same width.

@@ -1,86 +1,30 @@
 package ops
 
-import "github.com/visionzoo/vision/engine/tensor"
+import (
+	"github.com/visionzoo/vision/engine/kernel/num"
+	"github.com/visionzoo/vision/engine/tensor"
+)
 
-// EvalFast compares float32, int64, int32, uint8 and bool in their own types.
+// EvalFast compares operands in their own types.
 func (op compareOp) EvalFast(c *Call) (bool, error) {
 	a, b := c.In[0], c.In[1]
-	if c.Node.Domain != "" || a.DType() != b.DType() {
-		return false, nil
-	}
-	switch a.DType() {
-	case tensor.Float32:
-		return compareRows[float32](c, a, b)
-	case tensor.Int64:
-		return compareRows[int64](c, a, b)
-	case tensor.Int32:
-		return compareRows[int32](c, a, b)
-	case tensor.Uint8:
-		return compareRows[uint8](c, a, b)
-	case tensor.Bool:
-		return c.joinBits(a, b)
+	switch c.Node.Op {
+	case "Equal":
+		return c.compare(num.Equal, a, b)
+	case "Greater":
+		return c.compare(num.Greater, a, b)
+	case "GreaterOrEqual":
+		return c.compare(num.GreaterOrEqual, a, b)
+	case "Less":
+		return c.compare(num.Greater, b, a)
+	case "LessOrEqual":
+		return c.compare(num.GreaterOrEqual, b, a)
 	}
 	return false, nil
 }
 
-// compareRows compares operands of one type, each with its loop for the operator.
-func compareRows[T float32 | int64 | int32 | uint8](c *Call, a, b *tensor.Tensor) (bool, error) {
-	holds, ok := map[string]func(dst []bool, x, z []T, stepX, stepZ int){
-		"Equal": equalRow[T], "Greater": greaterRow[T], "Less": lessRow[T], "GreaterOrEqual": greaterEqualRow[T], "LessOrEqual": lessEqualRow[T],
-	}[c.Node.Op]
-	if !ok {
-		return false, nil
-	}
-	shape, err := tensor.Broadcast(a.Shape(), b.Shape())
-	if err != nil {
-		return true, err
-	}
-	y, err := c.output(tensor.Bool, shape...)
-	if err != nil {
-		return true, err
-	}
-	w := broadcastWalk(shape, a.Shape(), b.Shape())
-	dst, x, z := tensor.Data[bool](y), tensor.Data[T](a), tensor.Data[T](b)
-	stepX, stepZ := w.step(1), w.step(2)
-	return true, c.rows(w, 0.7, func(n int, at []int) {
-		holds(dst[at[0]:at[0]+n], x[at[1]:], z[at[2]:], stepX, stepZ)
-	})
-}
-
-// These loops are written out because calling a function for each element costs more
-// than the comparison. x and z are read stepX and stepZ apart.
-
-func equalRow[T float32 | int64 | int32 | uint8](dst []bool, x, z []T, stepX, stepZ int) {
-	i, j := 0, 0
-	for k := range dst {
-		dst[k] = x[i] == z[j]
-		i, j = i+stepX, j+stepZ
-	}
-}
-
-func greaterRow[T float32 | int64 | int32 | uint8](dst []bool, x, z []T, stepX, stepZ int) {
-	i, j := 0, 0
-	for k := range dst {
-		dst[k] = x[i] > z[j]
-		i, j = i+stepX, j+stepZ
-	}
-}
-
-func greaterEqualRow[T float32 | int64 | int32 | uint8](dst []bool, x, z []T, stepX, stepZ int) {
-	i, j := 0, 0
-	for k := range dst {
-		dst[k] = x[i] >= z[j]
-		i, j = i+stepX, j+stepZ
-	}
-}
-
-func lessRow[T float32 | int64 | int32 | uint8](dst []bool, x, z []T, stepX, stepZ int) {
-	greaterRow(dst, z, x, stepZ, stepX)
-}
-
-func lessEqualRow[T float32 | int64 | int32 | uint8](dst []bool, x, z []T, stepX, stepZ int) {
-	greaterEqualRow(dst, z, x, stepZ, stepX)
-}
+// EvalFast shifts integers in their own type.
+func (op bitShift) EvalFast(c *Call) (bool, error) { return c.join(op.to, c.In[0], c.In[1]) }
 
 // EvalFast selects elements of up to 8 bytes, row by row on several threads.
 func (where) EvalFast(c *Call) (bool, error) {

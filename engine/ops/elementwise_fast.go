@@ -5,6 +5,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -69,13 +70,32 @@ func mappingOf(n *ir.Node) (m mapping, ok bool) {
 	return m, a.Err() == nil
 }
 
-// EvalFast computes Not, and float32: with a kernel if there is one, otherwise with Eval's
-// function, without its conversions but on several threads.
+// integerSteps lists unary operators of integers and bools as functions of what they have so far and
+// a number. The first step of two is for negative numbers.
+var integerSteps = map[string][]integerStep{
+	"Not": {{op: num.Xor, by: 1}}, "BitwiseNot": {{op: num.Xor, by: -1}}, "Neg": {{op: num.Sub, left: true}}, "Relu": {{op: num.Max}},
+	"Sign": {{op: num.Max, by: -1}, {op: num.Min, by: 1}}, "Abs": {{op: num.Sub, left: true}, {op: num.Max, again: true}},
+}
+
+// integerStep is x ∘ by or, if left is set, by ∘ x. If again is set, by is the operator's operand.
+type integerStep struct {
+	op          num.Pair
+	by          int64
+	left, again bool
+}
+
+// EvalFast computes integers and bools with kernels, and floats in their own type: float32 with a
+// kernel if there is one, otherwise with Eval's function, without its conversions but on several
+// threads.
 func (op elementwise) EvalFast(c *Call) (bool, error) {
-	if c.Node.Op == "Not" {
-		return c.joinBits(c.In[0], c.In[0])
+	x := c.In[0]
+	if steps := integerSteps[c.Node.Op]; steps != nil && arithmeticOf(x.DType()) != inFloat && c.inOwnType(x, x) {
+		return true, c.integers(x, steps)
 	}
-	if c.vec(c.In[0]) == nil || op.f64 == nil {
+	if op.f64 != nil && x.DType() == tensor.Float64 && c.Run.Kernel != nil {
+		return true, mapRows(c, x, 5, op.f64)
+	}
+	if c.vec(x) == nil || op.f64 == nil {
 		return false, nil
 	}
 	m, ok := c.Kept.(mapping)
@@ -86,25 +106,56 @@ func (op elementwise) EvalFast(c *Call) (bool, error) {
 		}
 	}
 	if ok {
-		return true, c.mapTo(m, c.In[0])
+		return true, c.mapTo(m, x)
 	}
-	y, err := c.output(tensor.Float32, c.In[0].Shape()...)
-	if err != nil {
-		return true, err
-	}
-	src, dst := tensor.Data[float32](c.In[0]), tensor.Data[float32](y)
 	if c.Node.Op == "Log" && c.Node.Domain == "" {
-		return true, c.share(len(dst), 5, func(from, to int) {
-			for i, v := range src[from:to] {
-				dst[from+i] = log32(v)
-			}
-		})
+		return true, mapRows(c, x, 5, log32)
 	}
-	return true, c.share(len(dst), 15, func(from, to int) {
+	return true, mapRows(c, x, 15, func(v float32) float32 { return float32(op.f64(float64(v))) })
+}
+
+// mapRows sets output 0 to f of each element of x; unit is its time in nanoseconds.
+func mapRows[T tensor.Element](c *Call, x *tensor.Tensor, unit float64, f func(T) T) error {
+	y, err := c.output(x.DType(), x.Shape()...)
+	if err != nil {
+		return err
+	}
+	src, dst := tensor.Data[T](x), tensor.Data[T](y)
+	return c.share(len(dst), unit, func(from, to int) {
+		part := dst[from:to]
 		for i, v := range src[from:to] {
-			dst[from+i] = float32(op.f64(float64(v)))
+			part[i] = f(v)
 		}
 	})
+}
+
+// integers computes output 0 from x in steps.
+func (c *Call) integers(x *tensor.Tensor, steps []integerStep) error {
+	y, err := c.output(x.DType(), x.Shape()...)
+	if err != nil {
+		return err
+	}
+	if len(steps) == 2 && arithmeticOf(x.DType()) == inUnsigned {
+		steps = steps[1:]
+	}
+	for i, s := range steps {
+		a, b := y, x
+		if i == 0 {
+			a = x
+		}
+		if !s.again {
+			if b, err = c.convert(tensor.Scalar(s.by), x.DType()); err != nil {
+				return err
+			}
+		}
+		if s.left {
+			a, b = b, a
+		}
+		if err := c.joinTo(s.op, y, a, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mapTo computes output 0 from x with a kernel.
@@ -186,8 +237,11 @@ func (op *ScaleShift) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// EvalFast clips float32.
+// EvalFast clips float32 and integers.
 func (clip) EvalFast(c *Call) (bool, error) {
+	if x := c.In[0]; arithmeticOf(x.DType()) != inFloat {
+		return clipIntegers(c, x)
+	}
 	if c.vec(c.In[0]) == nil {
 		return false, nil
 	}
@@ -203,4 +257,32 @@ func (clip) EvalFast(c *Call) (bool, error) {
 		}
 	}
 	return true, c.mapTo(m, c.In[0])
+}
+
+func clipIntegers(c *Call, x *tensor.Tensor) (bool, error) {
+	last, steps := x, []num.Pair{num.Max, num.Min}
+	for i := range steps {
+		if t := c.input(i + 1); t != nil && (t.Len() != 1 || !c.inOwnType(x, t)) {
+			return false, nil
+		}
+	}
+	if c.input(1) == nil && c.input(2) == nil {
+		return false, nil
+	}
+	y, err := c.output(x.DType(), x.Shape()...)
+	if err != nil {
+		return true, err
+	}
+	for i, op := range steps {
+		if bound := c.input(i + 1); bound != nil {
+			if bound, err = bound.Reshape(); err == nil {
+				err = c.joinTo(op, y, last, bound)
+			}
+			if err != nil {
+				return true, err
+			}
+			last = y
+		}
+	}
+	return true, nil
 }

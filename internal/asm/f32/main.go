@@ -43,6 +43,7 @@ var programs = []program{
 	{"vec_reduce", alongRows(reductions), nil},
 	{"vec_blend", alongRows(blends), nil},
 	{"vec_widen", widenings, nil},
+	{"num_avx2", numbers, nil},
 }
 
 func main() { generate.Write(files) }

@@ -1,0 +1,152 @@
+package num_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand"
+	"testing"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/num"
+	"github.com/visionzoo/vision/internal/fence"
+)
+
+var lengths = []int{1, 3, 31, 32, 33, 65, 1000, 8193}
+
+// TestCompare compares kernels with what Go's operators say.
+func TestCompare(t *testing.T) {
+	for _, k := range kernel.Rungs() {
+		t.Run(k.Name, func(t *testing.T) {
+			compareAs[int8](t, &k.Num)
+			compareAs[int16](t, &k.Num)
+			compareAs[int32](t, &k.Num)
+			compareAs[int64](t, &k.Num)
+			compareAs[uint8](t, &k.Num)
+			compareAs[uint16](t, &k.Num)
+			compareAs[uint32](t, &k.Num)
+			compareAs[uint64](t, &k.Num)
+			compareAs[float32](t, &k.Num)
+			compareAs[float64](t, &k.Num)
+		})
+	}
+}
+
+func compareAs[T num.Number](t *testing.T, u *num.Unit) {
+	for r, holds := range []func(a, b T) bool{
+		num.Equal:          func(a, b T) bool { return a == b },
+		num.Greater:        func(a, b T) bool { return a > b },
+		num.GreaterOrEqual: func(a, b T) bool { return a >= b },
+	} {
+		eachRow(t, fmt.Sprintf("relation %d of %T", r, *new(T)), func(dst []bool, a, b []T) {
+			num.Compare(u, num.Relation(r), dst, a, b)
+		}, holds, func(a, b bool) bool { return a == b })
+	}
+}
+
+// TestJoin compares kernels with what Go's operators say.
+func TestJoin(t *testing.T) {
+	for _, k := range kernel.Rungs() {
+		t.Run(k.Name, func(t *testing.T) {
+			integersAs[int8](t, &k.Num)
+			integersAs[int16](t, &k.Num)
+			integersAs[int32](t, &k.Num)
+			integersAs[int64](t, &k.Num)
+			unsignedAs[uint8](t, &k.Num)
+			unsignedAs[uint16](t, &k.Num)
+			unsignedAs[uint32](t, &k.Num)
+			unsignedAs[uint64](t, &k.Num)
+			joinAs(t, &k.Num, num.Div, func(a, b float32) float32 { return a / b })
+			joinAs(t, &k.Num, num.Div, func(a, b float64) float64 { return a / b })
+			numbersAs[float32](t, &k.Num)
+			numbersAs[float64](t, &k.Num)
+		})
+	}
+}
+
+type integer interface {
+	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
+}
+
+func numbersAs[T num.Number](t *testing.T, u *num.Unit) {
+	joinAs(t, u, num.Add, func(a, b T) T { return a + b })
+	joinAs(t, u, num.Sub, func(a, b T) T { return a - b })
+	joinAs(t, u, num.Mul, func(a, b T) T { return a * b })
+	joinAs(t, u, num.Min, func(a, b T) T { return min(a, b) })
+	joinAs(t, u, num.Max, func(a, b T) T { return max(a, b) })
+}
+
+func integersAs[T integer](t *testing.T, u *num.Unit) {
+	numbersAs[T](t, u)
+	joinAs(t, u, num.Div, func(a, b T) T {
+		if b == 0 {
+			return 0
+		}
+		return a / b
+	})
+	joinAs(t, u, num.And, func(a, b T) T { return a & b })
+	joinAs(t, u, num.Or, func(a, b T) T { return a | b })
+	joinAs(t, u, num.Xor, func(a, b T) T { return a ^ b })
+}
+
+func unsignedAs[T uint8 | uint16 | uint32 | uint64](t *testing.T, u *num.Unit) {
+	integersAs[T](t, u)
+	joinAs(t, u, num.Left, func(a, b T) T { return a << b })
+	joinAs(t, u, num.Right, func(a, b T) T { return a >> b })
+}
+
+func joinAs[T num.Number](t *testing.T, u *num.Unit, op num.Pair, f func(a, b T) T) {
+	eachRow(t, fmt.Sprintf("pair %d of %T", op, *new(T)), func(dst, a, b []T) { num.Join(u, op, dst, a, b) }, f, same[T])
+}
+
+// same compares bits, but takes every NaN for the same.
+func same[T num.Number](a, b T) bool {
+	return a == b && math.Signbit(float64(a)) == math.Signbit(float64(b)) || a != a && b != b
+}
+
+// eachRow runs a kernel on rows of all lengths between pages without access: of two rows, of a row
+// and a single number, and in place.
+func eachRow[T num.Number, R bool | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 | float32 | float64](
+	t *testing.T, name string, run func(dst []R, a, b []T), f func(a, b T) R, equal func(a, b R) bool) {
+	rng := rand.New(rand.NewSource(1))
+	for _, n := range lengths {
+		for _, sizes := range [][2]int{{n, n}, {n, 1}, {1, n}, {1, 1}} {
+			a, b, dst := row[T](t, rng, sizes[0]), row[T](t, rng, sizes[1]), beside[R](t, n)
+			run(dst, a, b)
+			for i, got := range dst {
+				x, y := a[i%len(a)], b[i%len(b)]
+				if want := f(x, y); !equal(got, want) {
+					t.Fatalf("%s, %d and %d numbers, number %d: %v and %v gave %v, want %v", name, sizes[0], sizes[1], i, x, y, got, want)
+				}
+			}
+		}
+	}
+}
+
+// beside returns a row before a page without access, at an address that is not aligned.
+func beside[T any](t *testing.T, n int) []T {
+	size := int(unsafe.Sizeof(*new(T)))
+	return unsafe.Slice((*T)(unsafe.Pointer(&fence.Before[byte](t, n*size)[0])), n)
+}
+
+// row returns random numbers, many of them equal, special, or at the ends of their range.
+func row[T num.Number](t *testing.T, rng *rand.Rand, n int) []T {
+	x := beside[T](t, n)
+	var special []float64
+	if half := 0.5; T(half) != 0 {
+		special = []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 0, 0.5}
+	}
+	for i := range x {
+		switch v := rng.Intn(8); {
+		case v < 3:
+			x[i] = T(rng.Intn(5))
+		case v < 4 && special != nil:
+			x[i] = T(special[rng.Intn(len(special))])
+		case v < 6:
+			x[i] = T(int8(rng.Intn(256)))
+		default:
+			x[i] = T(rng.Uint64())
+		}
+	}
+	return x
+}

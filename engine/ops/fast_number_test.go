@@ -1,0 +1,77 @@
+package ops
+
+import (
+	"testing"
+
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// TestFastNumbers compares what is computed in the operands' own types with Eval, over broadcasts and
+// empty tensors.
+func TestFastNumbers(t *testing.T) {
+	shapes := [][2][]int{
+		{{}, {}}, {{0}, {1}}, {{3, 0}, {1, 1}}, {{7}, {7}}, {{1}, {33}}, {{65}, {1}}, {{3, 1}, {1, 5}}, {{9, 40}, {40}}, {{9, 40}, {9, 1}},
+		{{2, 17, 33}, {17, 1}}, {{2, 1, 4, 1}, {1, 3, 1, 70}}, {{70001}, {1}}, {{70001}, {70001}},
+	}
+	for _, d := range []tensor.DType{tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64, tensor.Float64} {
+		for i, s := range shapes {
+			a, b := numbersOf(d, int64(i), s[0]...), numbersOf(d, int64(i+50), s[1]...)
+			for _, op := range []string{"Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"} {
+				fastRow{op: op, version: 19, in: list(a, b)}.check(t)
+			}
+			for _, op := range []string{"Add", "Sub", "Mul", "Div", "Max", "Min"} {
+				fastRow{op: op, version: 14, in: list(a, b)}.check(t)
+			}
+			fastRow{op: "Max", version: 13, in: list(a, b, a)}.check(t)
+			unary := []string{"Sign", "Abs"}
+			if arithmeticOf(d) != inUnsigned {
+				unary = append(unary, "Neg", "Relu")
+			}
+			for _, op := range unary {
+				fastRow{op: op, version: 14, in: list(a)}.check(t)
+			}
+			low, high := numbersOf(d, 3), numbersOf(d, 4)
+			for _, in := range [][]*tensor.Tensor{list(a, low), list(a, nil, high), list(a, low, high), list(a, high, low)} {
+				fastRow{op: "Clip", version: 13, in: in, plain: d == tensor.Float64}.check(t)
+			}
+			if d == tensor.Float64 {
+				fastRow{op: "Sum", version: 13, in: list(a, b, b)}.check(t)
+				fastRow{op: "Floor", version: 13, in: list(a)}.check(t)
+				continue
+			}
+			for _, op := range []string{"BitwiseAnd", "BitwiseOr", "BitwiseXor"} {
+				fastRow{op: op, version: 18, in: list(a, b)}.check(t)
+			}
+			fastRow{op: "BitwiseNot", version: 18, in: list(a)}.check(t)
+			if arithmeticOf(d) == inUnsigned {
+				for _, to := range []string{"LEFT", "RIGHT"} {
+					fastRow{op: "BitShift", version: 11, attrs: attrs{"direction": to}, in: list(a, b)}.check(t)
+				}
+			}
+		}
+	}
+	for i, s := range shapes {
+		cond := as(tensor.Bool, numbersOf(tensor.Uint8, int64(i), s[0]...))
+		for _, d := range []tensor.DType{tensor.Uint8, tensor.Float16, tensor.Int32, tensor.Float64} {
+			a, b, one := numbersOf(d, 5, s[1]...), numbersOf(d, 6, s[1]...), numbersOf(d, 7, 1)
+			for _, in := range [][]*tensor.Tensor{list(cond, a, b), list(cond, a, one), list(cond, one, b), list(cond, one, numbersOf(d, 8))} {
+				fastRow{op: "Where", version: 16, in: in}.check(t)
+			}
+		}
+	}
+}
+
+// numbersOf returns numbers around 0, and others from the ends of the type's range.
+func numbersOf(d tensor.DType, seed int64, shape ...int) *tensor.Tensor {
+	x := counted[int64](17, 8, shape...)
+	v := tensor.Data[int64](x)
+	for i := range v {
+		switch v[i] += seed; (int64(i) + seed) % 7 {
+		case 3:
+			v[i] <<= 60
+		case 5:
+			v[i] = int64(uint64(i) * 0x9e3779b97f4a7c15)
+		}
+	}
+	return as(d, x)
+}
