@@ -451,15 +451,24 @@ func (op rotaryOffset) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 func (op rotaryOffset) Eval(c *Call) error {
-	if _, err := op.Infer(factsOf(c.In)); err != nil {
+	inner, standard, err := op.standard(c)
+	if err != nil {
 		return err
+	}
+	return standard.Eval(inner)
+}
+
+// standard returns the standard's operator and its call; the call's outputs are those of c.
+func (op rotaryOffset) standard(c *Call) (*Call, *rotary, error) {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return nil, nil, err
 	}
 	positions := c.In[1]
 	heads := op.heads
 	if heads == 0 && c.In[0].Rank() == 3 { // derived from the number of angles
 		size := 2 * c.In[2].Dim(-1)
 		if op.dims > 0 || size == 0 || c.In[0].Dim(2)%size != 0 {
-			return errors.New("attribute \"num_heads\" is missing: the input has 3 dimensions")
+			return nil, nil, errors.New("attribute \"num_heads\" is missing: the input has 3 dimensions")
 		}
 		heads = c.In[0].Dim(2) / size
 	}
@@ -471,7 +480,7 @@ func (op rotaryOffset) Eval(c *Call) error {
 		first := tensor.Data[int64](positions)[0]
 		all, err := c.New(tensor.Int64, x.Dim(0), length)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		for i := range tensor.Data[int64](all) {
 			tensor.Data[int64](all)[i] = first + int64(i%max(length, 1))
@@ -480,5 +489,5 @@ func (op rotaryOffset) Eval(c *Call) error {
 	}
 	inner := *c
 	inner.In = []*tensor.Tensor{c.In[0], c.In[2], c.In[3], positions}
-	return (&rotary{op.interleaved, op.dims, heads}).Eval(&inner)
+	return &inner, &rotary{op.interleaved, op.dims, heads}, nil
 }

@@ -349,6 +349,11 @@ func TestFastRotary(t *testing.T) {
 				a["rotary_embedding_dim"] = 8
 			}
 			fastRow{op: "RotaryEmbedding", version: 23, attrs: a, in: in, relative: 1e-6, absolute: 1e-6}.check(t)
+			if len(in) == 4 {
+				for _, positions := range list(in[3], ints64(2)) {
+					fastRow{op: "RotaryEmbedding", version: 1, domain: Microsoft, attrs: a, in: list(in[0], positions, in[1], in[2]), relative: 1e-6, absolute: 1e-6}.check(t)
+				}
+			}
 		}
 	}
 }

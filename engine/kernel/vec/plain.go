@@ -78,6 +78,12 @@ var Plain = Unit{
 		zipOf(plus, 0), zipOf(func(a, b float32) float32 { return b - a }, 0), zipOf(times, 0),
 		zipOf(func(a, b float32) float32 { return b / a }, 0), zipOf(least, 0), zipOf(most, 0)},
 	Blend: blendPlain, Pick: pickPlain, Transpose: transposePlain,
+	TurnHalves: func(dst, src, cos, sin unsafe.Pointer, n int) {
+		turnHalves(floats(dst, 2*n), floats(src, 2*n), floats(cos, n), floats(sin, n))
+	},
+	TurnPairs: func(dst, src, cos, sin unsafe.Pointer, n int) {
+		turnPairs(floats(dst, 2*n), floats(src, 2*n), floats(cos, n), floats(sin, n))
+	},
 	Float16:  widenOf(fromFloat16),
 	BFloat16: widenOf(func(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }),
 	MulAdd: func(dst, a unsafe.Pointer, n int, factor float32) {
@@ -181,3 +187,19 @@ func joined(x []float32, f func(a, b float32) float32) float32 {
 }
 
 func floats(p unsafe.Pointer, n int) []float32 { return unsafe.Slice((*float32)(p), n) }
+
+func turnHalves(dst, src, cos, sin []float32) {
+	n := len(cos)
+	a, b, toA, toB, sin := src[:n], src[n:2*n], dst[:n], dst[n:2*n], sin[:n]
+	for i, co := range cos {
+		p, q := a[i], b[i]
+		toA[i], toB[i] = float32(co*p)-float32(sin[i]*q), float32(sin[i]*p)+float32(co*q)
+	}
+}
+
+func turnPairs(dst, src, cos, sin []float32) {
+	for i, co := range cos {
+		a, b := src[2*i], src[2*i+1]
+		dst[2*i], dst[2*i+1] = float32(co*a)-float32(sin[i]*b), float32(sin[i]*a)+float32(co*b)
+	}
+}

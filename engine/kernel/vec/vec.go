@@ -77,6 +77,9 @@ type Unit struct {
 	ExpSum    func(dst, src unsafe.Pointer, n int, top float32) float32               // dst = e^(src-top), or 0 if src-top < expFloor; returns the sum
 	Normalise func(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32) // dst = (src-mean)·inverse·gain + bias
 
+	TurnHalves func(dst, src, cos, sin unsafe.Pointer, n int) // see Turn; pairs are n apart
+	TurnPairs  func(dst, src, cos, sin unsafe.Pointer, n int) // pairs are neighbours; n is a positive multiple of 4
+
 	Float16, BFloat16 func(dst, src unsafe.Pointer, n int) // dst = src, n float16 or bfloat16 as float32; signalling NaN may become quiet
 
 	Blend     func(dst, src, offsets, weights unsafe.Pointer, taps, n int) // see BlendRows; offsets are int64, in bytes
@@ -235,4 +238,24 @@ func (v *Unit) Affix(dst, src, gain, bias []float32, mean, inverse float32) {
 		v.Normalise(unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i]), unsafe.Pointer(&gain[i]), unsafe.Pointer(&bias[i]),
 			min(n-i, atOnce), mean, inverse)
 	}
+}
+
+// Turn turns pairs (a, b) by angles: to (cos·a - sin·b, sin·a + cos·b), each product rounded. Pairs
+// are neighbours, or else half of src apart; there are as many as cosines. dst may be src.
+func (v *Unit) Turn(dst, src, cos, sin []float32, neighbours bool) {
+	n := len(cos)
+	dst, src, sin = dst[:2*n], src[:2*n], sin[:n]
+	if !neighbours {
+		if n == 0 || n > atOnce {
+			turnHalves(dst, src, cos, sin)
+			return
+		}
+		v.TurnHalves(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&cos[0]), unsafe.Pointer(&sin[0]), n)
+		return
+	}
+	whole := n &^ 3
+	for i := 0; i < whole; i += atOnce {
+		v.TurnPairs(unsafe.Pointer(&dst[2*i]), unsafe.Pointer(&src[2*i]), unsafe.Pointer(&cos[i]), unsafe.Pointer(&sin[i]), min(whole-i, atOnce))
+	}
+	turnPairs(dst[2*whole:], src[2*whole:], cos[whole:], sin[whole:])
 }

@@ -410,6 +410,30 @@ func TestTranspose(t *testing.T) {
 	})
 }
 
+// TestTurn compares with the twin, into other memory and in place.
+func TestTurn(t *testing.T) {
+	rng := rand.New(rand.NewSource(5))
+	eachUnit(t, func(t *testing.T, u *vec.Unit) {
+		for _, n := range lengths {
+			src, cos, sin := numbers(t, rng, 2*n, 1, true), numbers(t, rng, n, 1, true), numbers(t, rng, n, 1, true)
+			for _, neighbours := range []bool{false, true} {
+				want, got := make([]float32, 2*n), room(t, 2*n)
+				vec.Plain.Turn(want, src, cos, sin, neighbours)
+				u.Turn(got, src, cos, sin, neighbours)
+				place := beside(t, src)
+				u.Turn(place, place, cos, sin, neighbours)
+				for i, w := range want {
+					for _, g := range []float32{got[i], place[i]} {
+						if math.Float32bits(g) != math.Float32bits(w) && (g == g || w == w) {
+							t.Fatalf("%d pairs, neighbours %v, number %d: %v, want %v", n, neighbours, i, g, w)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestIsComplete(t *testing.T) {
 	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		v := reflect.ValueOf(*u)

@@ -42,6 +42,7 @@ var programs = []program{
 	{"vec_binary", alongRows(binaries), nil},
 	{"vec_reduce", alongRows(reductions), nil},
 	{"vec_blend", alongRows(blends), nil},
+	{"vec_turn", alongRows(turns), nil},
 	{"vec_widen", widenings, nil},
 	{"num_avx2", numbers, nil},
 }
