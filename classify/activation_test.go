@@ -12,7 +12,7 @@ import (
 
 // told is a model that says what its scores have been through.
 type told struct {
-	built
+	made
 	word string
 }
 

@@ -12,33 +12,25 @@ import (
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
 
-// built is a model of one operator on pictures of 2 x 2.
-type built struct {
+// made is a model of one operator on pictures of 2 x 2.
+type made struct {
 	session *engine.Session
 	encoder *vision.Encoder
 }
 
-func (b built) Session() *engine.Session { return b.session }
-func (b built) Encoder() *vision.Encoder { return b.encoder }
-func (b built) Labels() *label.Set       { return nil }
+func (m made) Session() *engine.Session { return m.session }
+func (m made) Encoder() *vision.Encoder { return m.encoder }
+func (m made) Labels() *label.Set       { return nil }
 
-func build(t *testing.T, network func(b *ir.Builder, x *ir.Value) *ir.Value) built {
+func build(t *testing.T, network func(b *ir.Builder, x *ir.Value) *ir.Value) made {
 	t.Helper()
 	b := ir.NewBuilder(21)
 	b.Output("y", network(b, b.Input("x", tensor.Float32, ir.ShapeOf(ir.Sym("batch"), ir.Dim{N: 3}, ir.Dim{N: 2}, ir.Dim{N: 2}))))
-	m, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenModel(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
 	r, err := vision.ParseRecipe([]byte(`{"resize":"stretch 2x2 bilinear","scale":"1/255"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +39,7 @@ func build(t *testing.T, network func(b *ir.Builder, x *ir.Value) *ir.Value) bui
 	if err != nil {
 		t.Fatal(err)
 	}
-	return built{s, e}
+	return made{built.Session(t, b), e}
 }
 
 // TestNoAnswer: of black pixels the network takes logarithms of negative numbers.
@@ -131,7 +123,7 @@ func TestRefusedOnce(t *testing.T) {
 		t.Error("a picture was opened")
 		return vision.NewImage(2, 2), nil
 	}
-	for want, m := range map[string]classify.Model{"is no classifier": maps, "has no session": built{nil, maps.encoder}} {
+	for want, m := range map[string]classify.Model{"is no classifier": maps, "has no session": made{nil, maps.encoder}} {
 		pictures := slices.Values([]vision.Source{{Name: "a", Open: opened}, {Name: "b", Open: opened}})
 		met := 0
 		for r, err := range classify.Stream(t.Context(), m, pictures) {
@@ -167,8 +159,8 @@ func TestRefused(t *testing.T) {
 		"no model for a stream":       func() error { return stream(t.Context(), nil) },
 		"a model that is a nil":       func() error { _, err := classify.Image((*zoo.Model)(nil), white); return err },
 		"a model of the zero value":   func() error { _, err := classify.Image(new(zoo.Model), white); return err },
-		"no encoder":                  func() error { _, err := classify.Image(built{m.session, nil}, white); return err },
-		"no session for a tensor":     func() error { _, err := classify.Tensor(t.Context(), built{}, x); return err },
+		"no encoder":                  func() error { _, err := classify.Image(made{m.session, nil}, white); return err },
+		"no session for a tensor":     func() error { _, err := classify.Tensor(t.Context(), made{}, x); return err },
 		"no class":                    func() error { _, err := classify.Image(m, white, classify.Top(0)); return err },
 		"a batch of nothing":          func() error { return stream(t.Context(), m, classify.Batch(-1)) },
 		"no worker":                   func() error { return stream(t.Context(), m, classify.Workers(0)) },
@@ -179,7 +171,7 @@ func TestRefused(t *testing.T) {
 			t.Logf("%s: %v", name, err)
 		}
 	}
-	for _, none := range []classify.Model{nil, (*zoo.Model)(nil), new(zoo.Model), built{}} {
+	for _, none := range []classify.Model{nil, (*zoo.Model)(nil), new(zoo.Model), made{}} {
 		if got := classify.Activation(none); got != "" {
 			t.Errorf("nothing ends in %q", got)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -85,19 +86,11 @@ func TestLeftOut(t *testing.T) {
 func TestSegmentContext(t *testing.T) {
 	b := ir.NewBuilder(21)
 	b.Output("map", b.Node("Relu", []*ir.Value{b.Input("picture", tensor.Float32, ir.Dims(1, 3, 4, 4))}))
-	network, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenModel(network)
-	if err != nil {
-		t.Fatal(err)
-	}
 	recipe, err := vision.ParseRecipe([]byte(`{"size":[4,4],"resize":"stretch 4x4 bilinear"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := zoo.FromSession("colours", s, zoo.WithRecipe(recipe))
+	m, err := zoo.FromSession("colours", built.Session(t, b), zoo.WithRecipe(recipe))
 	if err != nil {
 		t.Fatal(err)
 	}

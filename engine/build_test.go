@@ -10,6 +10,7 @@ import (
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 )
 
 // A model that is made in Go: what an importer of another format does.
@@ -87,7 +88,7 @@ func TestBuilderRegion(t *testing.T) {
 	b.Output("y", out[0])
 	b.Output("again y", out[0])
 	b.Output("all", out[1])
-	s := opened(t, b, engine.Outputs("step"))
+	s := built.Session(t, b, engine.Outputs("step"))
 	got, err := s.Run(context.Background(), engine.Values{"x": tensor.Of([]float32{1}, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +112,7 @@ func TestResultsAreTheCallers(t *testing.T) {
 	b.Output("same", x)
 	b.Output("constant", c)
 	b.Output("flat", b.Node("Reshape", []*ir.Value{x, b.Const("", tensor.Of([]int64{2, 1}, 2))}))
-	s := opened(t, b)
+	s := built.Session(t, b)
 	in := tensor.Of([]float32{1, 2}, 2)
 	first, err := s.Run(context.Background(), engine.Values{"x": in})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 )
 
 // tracedRun is a session and the inputs of a run.
@@ -83,7 +84,7 @@ func TestRunIntoInputs(t *testing.T) {
 		x := b.Input("x", tensor.Float32, ir.Dims(n, size))
 		b.Output("y", b.Node("Neg", []*ir.Value{x}))
 		b.Output("z", b.Node("Reshape", []*ir.Value{x, b.Const("", tensor.Of([]int64{-1, 4, size / 4}, 3))}))
-		s := opened(t, b)
+		s := built.Session(t, b)
 		both := tensor.New(tensor.Float32, (n+1)*size)
 		for i := range tensor.Data[float32](both) {
 			tensor.Data[float32](both)[i] = float32(i)
@@ -144,7 +145,7 @@ func TestClosed(t *testing.T) {
 	b := ir.NewBuilder(21)
 	x := b.Input("x", tensor.Float32, ir.ShapeOf(ir.Sym("n")))
 	b.Output("y", b.Node("Tile", []*ir.Value{x, b.Const("times", tensor.Of([]int64{2}, 1))}))
-	built := opened(t, b)
+	built := built.Session(t, b)
 	path := filepath.Join(t.TempDir(), "tile.onnx")
 	vector := &onnx.Type{Kind: onnx.KindTensor, ElemType: 1, HasShape: true, Dims: []onnx.Dim{{Param: "n"}}}
 	if err := onnx.WriteFile(path, &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{

@@ -12,6 +12,7 @@ import (
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 )
 
 // cutGraph is a detector in small: a backbone, a cut at a place that an input
@@ -119,7 +120,7 @@ func TestSliceBetweenOutputs(t *testing.T) {
 	b := ir.NewBuilder(17)
 	parts := b.Nodes("Split", 2, []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(4))})
 	b.Output("y", b.Node("Add", parts))
-	s := opened(t, b)
+	s := built.Session(t, b)
 	part, err := s.Slice(parts[0].Name, "y")
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +138,7 @@ func TestSliceFromASize(t *testing.T) {
 	b := ir.NewBuilder(18)
 	size := b.Name("size", b.Node("Shape", []*ir.Value{b.Input("x", tensor.Float32, ir.ShapeOf(ir.Sym("n"), ir.Dim{N: 8}))}))
 	b.Output("y", b.Node("Gather", []*ir.Value{size, b.Const("", tensor.Of([]int64{1}))}))
-	part, err := opened(t, b).Slice("size", "y")
+	part, err := built.Session(t, b).Slice("size", "y")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 )
 
 // What is no model, what is not there and what is not known can be told apart.
@@ -40,7 +41,7 @@ func ExampleUnsupportedError() {
 func TestNodeError(t *testing.T) {
 	b := ir.NewBuilder(17)
 	b.Output("y", b.Name("fly", b.Node("Reshape", []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(3)), b.Input("to", tensor.Int64, ir.Dims(1))})))
-	s := opened(t, b, engine.Name("wings.h5"))
+	s := built.Session(t, b, engine.Name("wings.h5"))
 	_, err := s.Run(context.Background(), engine.Values{"x": tensor.New(tensor.Float32, 3), "to": tensor.Of([]int64{2}, 1)})
 	var at *engine.NodeError
 	if !errors.As(err, &at) || at.File != "wings.h5" || at.Node != "fly" || at.Op != "Reshape-17" || !strings.HasPrefix(err.Error(), `wings.h5: node "fly" (Reshape-17): `) {

@@ -16,6 +16,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 )
 
 // external is a model whose output y is four floats of weights/w.bin.
@@ -104,27 +105,18 @@ func TestWithFilesOfFile(t *testing.T) {
 
 // Operators of other domains are built once their domain is imported.
 func TestBuilderImports(t *testing.T) {
-	build := func(imported bool) (*ir.Model, error) {
+	build := func(imported bool) *ir.Builder {
 		b := ir.NewBuilder(17)
 		if imported {
 			b.Import("com.microsoft", 1)
 		}
 		b.Output("y", b.Node("com.microsoft.Gelu", []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(2))}))
-		return b.Model()
+		return b
 	}
-	if _, err := build(false); err == nil || !strings.Contains(err.Error(), `does not import domain "com.microsoft"`) {
+	if _, err := build(false).Model(); err == nil || !strings.Contains(err.Error(), `does not import domain "com.microsoft"`) {
 		t.Errorf("a domain that is not imported: %v", err)
 	}
-	m, err := build(true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenModel(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	out, err := s.Run(context.Background(), engine.Values{"x": tensor.Of([]float32{0, 10}, 2)})
+	out, err := built.Session(t, build(true)).Run(context.Background(), engine.Values{"x": tensor.Of([]float32{0, 10}, 2)})
 	if err != nil || !slices.Equal(tensor.Data[float32](out["y"]), []float32{0, 10}) {
 		t.Errorf("%v, %v", out, err)
 	}

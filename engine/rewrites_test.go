@@ -10,6 +10,7 @@ import (
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 )
 
 // TestRewrites: forms at the edge of what the passes rewrite keep their shapes and
@@ -99,7 +100,7 @@ func TestRewrites(t *testing.T) {
 					shape.Dims[0] = ir.Unknown
 				}
 				b.Output("y", r.build(b, b.Input("x", tensor.Float32, shape)))
-				s := opened(t, b, opts...)
+				s := built.Session(t, b, opts...)
 				out, err := s.Run(context.Background(), engine.Values{"x": r.in})
 				if err != nil {
 					t.Fatal(err)
@@ -121,7 +122,7 @@ func TestRewrites(t *testing.T) {
 func TestRewritesOfRandom(t *testing.T) {
 	b := ir.NewBuilder(18)
 	b.Output("y", b.Node("Relu", []*ir.Value{b.Node("RandomNormal", nil, ir.AttrInts("shape", 4))}))
-	s := opened(t, b)
+	s := built.Session(t, b)
 	out, err := s.Run(context.Background(), engine.Values{})
 	if err != nil || out["y"].Len() != 4 {
 		t.Errorf("%v, %v", out, err)

@@ -14,6 +14,7 @@ import (
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 	"github.com/visionzoo/vision/internal/spent"
 )
 
@@ -47,7 +48,7 @@ func TestStrangersInput(t *testing.T) {
 		t.Run(r.name, func(t *testing.T) {
 			b := ir.NewBuilder(18)
 			b.Output("y", r.build(b, b.Input("x", tensor.Float32, ir.Shape{})))
-			s := opened(t, b, engine.MemoryLimit(256<<20))
+			s := built.Session(t, b, engine.MemoryLimit(256<<20))
 			before := spent.Time()
 			_, err := s.Run(context.Background(), engine.Values{"x": r.in})
 			if took := spent.Time() - before; took > 20*time.Second {
@@ -125,7 +126,7 @@ func TestStrangersOutputs(t *testing.T) {
 		for _, opt := range []engine.Option{nil, engine.Plain()} {
 			b := ir.NewBuilder(18)
 			build(b, b.Node("Relu", []*ir.Value{b.Input("x", tensor.Float32, ir.ShapeOf(ir.Sym("n")))}))
-			s := opened(t, b, opt, engine.MemoryLimit(limit))
+			s := built.Session(t, b, opt, engine.MemoryLimit(limit))
 			for range 2 { // with a plan and without
 				before := allocated()
 				_, err := s.Run(context.Background(), engine.Values{"x": tensor.New(tensor.Float32, mib/4)})
@@ -144,7 +145,7 @@ func TestStrangersOutputs(t *testing.T) {
 		sum = b.Node("Add", []*ir.Value{sum, b.Node("ConstantOfShape", []*ir.Value{size})})
 	}
 	b.Output("y", sum)
-	s := opened(t, b, engine.MemoryLimit(limit))
+	s := built.Session(t, b, engine.MemoryLimit(limit))
 	before := allocated()
 	_, err := s.Run(context.Background(), engine.Values{"x": tensor.New(tensor.Float32, mib/4)})
 	if took := allocated() - before; err != nil || took > limit {
@@ -174,23 +175,8 @@ func TestTurnsNobodyAsksFor(t *testing.T) {
 	inner.Output("each", inner.Node("Abs", []*ir.Value{z}))
 	outer.Output("outer next", loop(outer, 1, y, inner))
 	b.Output("y", loop(b, 64, x, outer))
-	s := opened(t, b, engine.MemoryLimit(16*mib))
+	s := built.Session(t, b, engine.MemoryLimit(16*mib))
 	if _, err := s.Run(context.Background(), engine.Values{"x": tensor.New(tensor.Float32, mib/4)}); err != nil {
 		t.Error(err)
 	}
-}
-
-// opened is a session of what was built.
-func opened(t *testing.T, b *ir.Builder, o ...engine.Option) *engine.Session {
-	t.Helper()
-	m, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenModel(m, o...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
 }

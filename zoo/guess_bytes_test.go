@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 	"github.com/visionzoo/vision/vision"
 )
 
@@ -31,15 +31,7 @@ func TestGuessBytes(t *testing.T) {
 		b := ir.NewBuilder(21)
 		x := b.Input("x", tensor.Uint8, ir.ShapeOf(ir.Sym("batch"), ir.Dim{N: 3}, size(c.height, "h"), size(c.width, "w")))
 		b.Output("y", b.Node("Cast", []*ir.Value{x}, ir.AttrInt("to", 1)))
-		m, err := b.Model()
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := engine.OpenModel(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		model, err := new(config).model(&Card{Name: "bytes"}, s)
+		model, err := new(config).model(&Card{Name: "bytes"}, built.Session(t, b))
 		if err != nil {
 			t.Fatal(err)
 		}

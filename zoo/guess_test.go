@@ -8,6 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 	"github.com/visionzoo/vision/vision"
 )
 
@@ -24,15 +25,7 @@ func identity(t *testing.T, output string, sides ...int) *engine.Session {
 	y := b.Node("Relu", []*ir.Value{b.Input("x", tensor.Float32, ir.ShapeOf(dims...))})
 	y.Name = output
 	b.Output(output, y)
-	m, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenModel(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return built.Session(t, b)
 }
 
 // TestGuessFits: a recipe is guessed only where it fits the input, and a network

@@ -7,22 +7,8 @@ import (
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 )
-
-// opened opens what was built, until the test ends.
-func opened(t *testing.T, b *ir.Builder) *engine.Session {
-	t.Helper()
-	m, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenModel(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
 
 // TestAgainstOtherFloats: models that differ in the type of their floats get the same
 // numbers; their outputs may differ as much as the narrower type does.
@@ -33,7 +19,7 @@ func TestAgainstOtherFloats(t *testing.T) {
 		c := tensor.New(d)
 		tensor.Store(c, 0, 1, []float64{offset})
 		b.Output("y", b.Node("Add", []*ir.Value{b.Node("Add", []*ir.Value{x, x}), b.Const("c", c)}))
-		return opened(t, b)
+		return built.Session(t, b)
 	}
 	both := `input "x" (float16, float32), output "y" (float16, float32)`
 	for _, c := range []struct {
@@ -61,7 +47,7 @@ func TestAgainstOtherFloats(t *testing.T) {
 func TestAgainstStrings(t *testing.T) {
 	b := ir.NewBuilder(21)
 	b.Output("y", b.Node("Identity", []*ir.Value{b.Input("x", tensor.String, ir.Dims(2))}))
-	s := opened(t, b)
+	s := built.Session(t, b)
 	for _, r := range Against(context.Background(), s, s, Options{}) {
 		if r.Err != nil || r.Differ.Count != 0 {
 			t.Errorf("%s: error %v, %d numbers compared", r.Name, r.Err, r.Differ.Count)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 )
 
 func TestCompare(t *testing.T) {
@@ -87,7 +88,7 @@ func TestDeep(t *testing.T) {
 			x = b.Node("MatMul", []*ir.Value{x, x})
 		}
 		b.Output("y", x)
-		s := opened(t, b)
+		s := built.Session(t, b)
 		if got := (Tolerance{R: 1}).deepen(s); got != (Tolerance{R: 1, S: want}) {
 			t.Errorf("%d products: %+v", n, got)
 		}

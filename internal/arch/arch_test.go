@@ -52,6 +52,7 @@ var policy = map[string]string{
 	"detect":              "internal/nearest zoo vision engine engine/tensor engine/suppress assets/label internal/limit",
 	"quantize":            "internal/await internal/nearest engine engine/tensor engine/ir engine/onnx engine/ops",
 	"cmd/vision":          "internal/await internal/nearest internal/printable internal/sides internal/pipeline detect quantize classify zoo internal/pictures vision engine engine/conform engine/tensor assets/label internal/clock",
+	"internal/built":      "engine engine/ir",
 	"internal/fence":      "",
 	"internal/shared":     "",
 	"internal/spent":      "",
