@@ -132,7 +132,7 @@ func (k *Mark) text() string {
 func (c *canvas) shorten(k *Mark) string {
 	text := k.text()
 	b := k.anchor()
-	if small := min(c.m.Width, c.m.Height) < 400; small && float64(c.face.width(text)) > 1.1*(b[2]-b[0]) {
+	if c.small && float64(c.face.width(text)) > 1.1*(b[2]-b[0]) {
 		bare := *k
 		bare.Score = 0
 		return bare.text()
@@ -163,17 +163,24 @@ type canvas struct {
 	m       *Image
 	unit    int
 	face    *typeface
+	small   bool   // a thumbnail
 	labels  []rect // areas taken by labels
+	room    int    // pixels that labels may cover
 	covered int    // pixels of all labels, also of those left out
 }
 
 func newCanvas(m *Image) *canvas {
 	short := float64(min(m.Width, m.Height))
 	// On a screen the whole picture is shrunk to about a thousand pixels, so sizes
-	// are relative to the shorter side: letters are 1/34 of it high, but at least
-	// 12 pixels, and not so large that a label fills the width.
-	letters := max(12, min(short/34, float64(m.Width)/16))
-	return &canvas{m: m, unit: max(1, int(math.Round(short/260))), face: newTypeface(letters)}
+	// are relative to the shorter side: letters are 1/34 of it high, and not so large
+	// that a label fills the width. A picture of less than that is shown as it is, and
+	// needs 12 pixels to be read at ease; on a thumbnail, 8 are still read.
+	letters := max(8, min(12, float64(m.Width)/20), min(short/34, float64(m.Width)/16))
+	c := &canvas{m: m, unit: max(1, int(math.Round(short/260))), face: newTypeface(letters), room: m.Width * m.Height / 2}
+	if c.small = short < 400; c.small {
+		c.room /= 2
+	}
+	return c
 }
 
 // blend mixes a colour into one pixel; outside the picture it does nothing.
@@ -238,6 +245,9 @@ func (c *canvas) box(b [4]float64, col color.RGBA) {
 	}
 	edge := max(1, c.unit/3)
 	band := c.unit + 1
+	if min(c.m.Width, c.m.Height) < 200 {
+		band = 1
+	}
 	c.frame(r, band+2*edge, black, 0.35)
 	inner := rect{r.x0 + edge, r.y0 + edge, r.x1 - edge, r.y1 - edge}
 	if inner.x1-inner.x0 < 2 || inner.y1-inner.y0 < 2 {

@@ -95,7 +95,7 @@ func (c *canvas) glyph(box image.Rectangle, mask image.Image, at image.Point, co
 
 // label writes a text on a coloured plate above the box, or inside or below it if
 // there is no room, and avoids existing labels. Plates cover no more than half of
-// the picture: on one of a few dozen pixels the later labels are left out.
+// the picture, of a thumbnail a quarter: what comes later, of lower scores, has a box alone.
 func (c *canvas) label(box [4]float64, text string, col color.RGBA) {
 	r, ok := c.pixels(box)
 	if !ok {
@@ -107,7 +107,7 @@ func (c *canvas) label(box [4]float64, text string, col color.RGBA) {
 		return
 	}
 	width, height := c.face.width(text)+2*pad, c.face.ascent+c.face.descent+pad/2
-	if c.covered += width * height; c.covered > c.m.Width*c.m.Height/2 {
+	if c.covered += width * height; c.covered > c.room {
 		return
 	}
 	plate := c.place(r, width, height)
