@@ -128,3 +128,42 @@ func TestEncodingEnds(t *testing.T) {
 		}
 	}
 }
+
+// What draws and saves asks too, and a picture that is not saved whole leaves nothing.
+func TestDrawingEnds(t *testing.T) {
+	m := vision.NewImage(600, 600)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range m.Pix {
+		m.Pix[i] = byte(rng.Uint32())
+	}
+	mask := &vision.Mask{Width: 600, Height: 600, Pix: bytes.Repeat([]byte{255}, 600*600)}
+	dir := t.TempDir()
+	for why, do := range map[string]func(ctx context.Context) error{
+		"a PNG":  func(ctx context.Context) error { return m.SaveContext(ctx, filepath.Join(dir, "x.png")) },
+		"a JPEG": func(ctx context.Context) error { return m.SaveContext(ctx, filepath.Join(dir, "x.jpg")) },
+		"a mask": func(ctx context.Context) error {
+			_, err := vision.DrawContext(ctx, m, []vision.Mark{{Mask: mask}})
+			return err
+		},
+		"a box": func(ctx context.Context) error {
+			_, err := vision.DrawContext(ctx, m, []vision.Mark{{Box: [4]float64{0, 0, 600, 600}}})
+			return err
+		},
+		"a map": func(ctx context.Context) error {
+			_, err := vision.DrawMapContext(ctx, m, mask.Pix, map[int]string{255: "x"})
+			return err
+		},
+	} {
+		ctx := &impatient{Context: context.Background()}
+		ctx.left.Store(10)
+		if err := do(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", why, err)
+		}
+		if err := do(context.Context(nil)); err == nil {
+			t.Errorf("%s without a context: no error", why)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left in the folder: %v, %v", left, err)
+	}
+}

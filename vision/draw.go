@@ -1,12 +1,15 @@
 package vision
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"image/color"
 	"math"
 	"strings"
 	"unicode"
+
+	"github.com/visionzoo/vision/internal/await"
 )
 
 // Mark is an object to draw on a picture: its box, mask and points, whichever it
@@ -84,8 +87,14 @@ func ClassColor(class int) color.RGBA {
 // with outlines, boxes, bones and points, and on top the labels with scores, placed
 // inside the picture so that they overlap as little as possible. Lines and letters
 // grow with the picture.
-func Draw(m *Image, marks []Mark) (*Image, error) {
+func Draw(m *Image, marks []Mark) (*Image, error) { return DrawContext(context.Background(), m, marks) }
+
+// DrawContext is Draw with a context.
+func DrawContext(ctx context.Context, m *Image, marks []Mark) (*Image, error) {
 	if err := m.check(); err != nil {
+		return nil, err
+	}
+	if err := await.Check(ctx); err != nil {
 		return nil, err
 	}
 	for i, k := range marks {
@@ -93,7 +102,7 @@ func Draw(m *Image, marks []Mark) (*Image, error) {
 			return nil, fmt.Errorf("vision: mark %d: a mask of %dx%d with %d values", i, k.Mask.Width, k.Mask.Height, len(k.Mask.Pix))
 		}
 	}
-	c := newCanvas(m.Clone())
+	c := newCanvas(ctx, m.Clone())
 	for i := range marks {
 		if marks[i].Mask != nil {
 			c.mask(marks[i].Mask, ClassColor(marks[i].Class))
@@ -110,7 +119,7 @@ func Draw(m *Image, marks []Mark) (*Image, error) {
 			c.label(marks[i].anchor(), text, ClassColor(marks[i].Class))
 		}
 	}
-	return c.m, nil
+	return c.m, ctx.Err()
 }
 
 // text is the label and the score in hundredths, without control characters.
@@ -158,9 +167,11 @@ func (k *Mark) anchor() [4]float64 {
 	return [4]float64{}
 }
 
-// canvas draws on the picture m; unit is the thickness of its lines in pixels.
+// canvas draws on the picture m, until the context is done; unit is the thickness of its
+// lines in pixels.
 type canvas struct {
 	m       *Image
+	ctx     context.Context
 	unit    int
 	face    *typeface
 	small   bool   // a thumbnail
@@ -169,14 +180,14 @@ type canvas struct {
 	covered int    // pixels of all labels, also of those left out
 }
 
-func newCanvas(m *Image) *canvas {
+func newCanvas(ctx context.Context, m *Image) *canvas {
 	short := float64(min(m.Width, m.Height))
 	// On a screen the whole picture is shrunk to about a thousand pixels, so sizes
 	// are relative to the shorter side: letters are 1/34 of it high, and not so large
 	// that a label fills the width. A picture of less than that is shown as it is, and
 	// needs 12 pixels to be read at ease; on a thumbnail, 8 are still read.
 	letters := max(8, min(12, float64(m.Width)/20), min(short/34, float64(m.Width)/16))
-	c := &canvas{m: m, unit: max(1, int(math.Round(short/260))), face: newTypeface(letters), room: m.Width * m.Height / 2}
+	c := &canvas{m: m, ctx: ctx, unit: max(1, int(math.Round(short/260))), face: newTypeface(letters), room: m.Width * m.Height / 2}
 	if c.small = short < 400; c.small {
 		c.room /= 2
 	}
@@ -215,7 +226,7 @@ func (c *canvas) pixels(b [4]float64) (rect, bool) {
 }
 
 func (c *canvas) fill(r rect, col color.RGBA, alpha float64) {
-	for y := max(r.y0, 0); y < min(r.y1, c.m.Height); y++ {
+	for y := max(r.y0, 0); y < min(r.y1, c.m.Height) && c.ctx.Err() == nil; y++ {
 		for x := max(r.x0, 0); x < min(r.x1, c.m.Width); x++ {
 			c.blend(x, y, col, alpha)
 		}
@@ -259,7 +270,7 @@ func (c *canvas) box(b [4]float64, col color.RGBA) {
 // mask tints the inside of a mask and draws its outline.
 func (c *canvas) mask(k *Mask, col color.RGBA) {
 	edge := max(1, c.unit*2/3)
-	for y := max(k.Top, 0); y < min(k.Top+k.Height, c.m.Height); y++ {
+	for y := max(k.Top, 0); y < min(k.Top+k.Height, c.m.Height) && c.ctx.Err() == nil; y++ {
 		for x := max(k.Left, 0); x < min(k.Left+k.Width, c.m.Width); x++ {
 			v := k.at(x, y)
 			if v == 0 {
@@ -307,7 +318,7 @@ func (c *canvas) stroke(a, b Keypoint, width float64, col color.RGBA, alpha floa
 	y0, y1 := min(a.Y, b.Y)-r-1, max(a.Y, b.Y)+r+1
 	dx, dy := b.X-a.X, b.Y-a.Y
 	length := dx*dx + dy*dy
-	for y := max(0, int(y0)); y < min(c.m.Height, int(y1)+1); y++ {
+	for y := max(0, int(y0)); y < min(c.m.Height, int(y1)+1) && c.ctx.Err() == nil; y++ {
 		for x := max(0, int(x0)); x < min(c.m.Width, int(x1)+1); x++ {
 			px, py := float64(x)+0.5-a.X, float64(y)+0.5-a.Y
 			t := 0.0

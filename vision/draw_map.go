@@ -2,9 +2,12 @@ package vision
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/visionzoo/vision/internal/await"
 )
 
 // DrawMap returns a copy of the picture with a class map drawn over it: class holds
@@ -12,16 +15,27 @@ import (
 // whose class has no name are left as they are; others are tinted and outlined in
 // their class's colour. Each name is written once, where its class is widest.
 func DrawMap(m *Image, class []byte, names map[int]string) (*Image, error) {
+	return DrawMapContext(context.Background(), m, class, names)
+}
+
+// DrawMapContext is DrawMap with a context.
+func DrawMapContext(ctx context.Context, m *Image, class []byte, names map[int]string) (*Image, error) {
 	if err := m.check(); err != nil {
+		return nil, err
+	}
+	if err := await.Check(ctx); err != nil {
 		return nil, err
 	}
 	if len(class) != m.Width*m.Height {
 		return nil, fmt.Errorf("vision: a class map of %d values for a picture of %dx%d", len(class), m.Width, m.Height)
 	}
-	c := newCanvas(m.Clone())
+	c := newCanvas(ctx, m.Clone())
 	edge := max(1, c.unit*2/3)
 	widest := map[int]span{}
 	for y := range m.Height {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		for x0 := 0; x0 < m.Width; {
 			k, x1 := class[y*m.Width+x0], x0+1
 			for x1 < m.Width && class[y*m.Width+x1] == k {

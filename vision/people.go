@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"image/color"
@@ -154,7 +155,7 @@ func ContactSheet(pictures []Captioned, columns, size int) (*Image, error) {
 	}
 	sheet := NewImage(width, height)
 	sheet.fill([3]byte{250, 250, 250})
-	c := &canvas{m: sheet, unit: 1, face: face}
+	c := &canvas{m: sheet, ctx: context.Background(), unit: 1, face: face}
 	for i, p := range pictures {
 		small, err := Fit(p.Image, size, size)
 		if err != nil {

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/visionzoo/vision/internal/await"
 )
 
 var errNoWriter = errors.New("vision: there is nothing to write to: the writer is nil")
@@ -72,7 +75,13 @@ func (m *Image) EncodeJPEG(w io.Writer, quality int) error {
 // Save writes the picture as PNG or JPEG (quality 92), by the path's extension: .png,
 // .jpg or .jpeg. An existing file is replaced atomically, after everything has been
 // written. Errors begin with the path.
-func (m *Image) Save(path string) error {
+func (m *Image) Save(path string) error { return m.SaveContext(context.Background(), path) }
+
+// SaveContext is Save with a context.
+func (m *Image) SaveContext(ctx context.Context, path string) error {
+	if err := await.Check(ctx); err != nil {
+		return err
+	}
 	encode := m.EncodePNG
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".png":
@@ -81,10 +90,28 @@ func (m *Image) Save(path string) error {
 	default:
 		return fmt.Errorf("%s: pictures are written as .png, .jpg or .jpeg", printable(path))
 	}
-	if err := writeThenRename(path, encode); err != nil {
+	err := writeThenRename(path, func(w io.Writer) error { return encode(watchedWriter{w, ctx}) })
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
 		return pathError(path, err)
 	}
 	return nil
+}
+
+// watchedWriter is a writer that fails once the context is done. The encoders write as
+// they go, at least once in a few hundred thousand pixels.
+type watchedWriter struct {
+	io.Writer
+	ctx context.Context
+}
+
+func (w watchedWriter) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.Writer.Write(p)
 }
 
 // writeThenRename writes to a new file beside path, flushes it to the disk and

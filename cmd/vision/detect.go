@@ -231,7 +231,7 @@ func (f *finder) fill(ctx context.Context, r *found, d desk, j job) error {
 	for _, o := range objects {
 		r.Objects = append(r.Objects, rounded(o))
 	}
-	r.drawn, err = f.files.objects(j, e.img, objects, f.Detector)
+	r.drawn, err = f.files.objects(ctx, j, e.img, objects, f.Detector)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -162,20 +163,20 @@ func extension(source string) string {
 
 // objects writes the files for one picture's objects, and returns the picture to
 // show, nil for none.
-func (s *savers) objects(j job, img *vision.Image, objects []detect.Object, d *detect.Detector) (*vision.Image, error) {
+func (s *savers) objects(ctx context.Context, j job, img *vision.Image, objects []detect.Object, d *detect.Detector) (*vision.Image, error) {
 	if s.crop != nil {
 		for i, o := range objects {
-			if err := s.cut(j, img, i, o); err != nil {
+			if err := s.cut(ctx, j, img, i, o); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return s.drawing(j, img, func() (*vision.Image, error) { return vision.Draw(img, d.Marks(objects)) })
+	return s.drawing(ctx, j, img, func() (*vision.Image, error) { return vision.DrawContext(ctx, img, d.Marks(objects)) })
 }
 
 // drawing draws on img if the result is to be saved or shown, and saves it. It
 // returns the picture to show, nil for none.
-func (s *savers) drawing(j job, img *vision.Image, draw func() (*vision.Image, error)) (*vision.Image, error) {
+func (s *savers) drawing(ctx context.Context, j job, img *vision.Image, draw func() (*vision.Image, error)) (*vision.Image, error) {
 	show := s.c.Bool("show")
 	if j.files.picture == "" && !show {
 		return nil, nil
@@ -189,7 +190,7 @@ func (s *savers) drawing(j job, img *vision.Image, draw func() (*vision.Image, e
 		return nil, err
 	}
 	if j.files.picture != "" {
-		if err := drawn.Save(j.files.picture); err != nil {
+		if err := drawn.SaveContext(ctx, j.files.picture); err != nil {
 			return nil, err
 		}
 	}
@@ -245,7 +246,7 @@ func greys(m *vision.Image) *vision.Image {
 }
 
 // cut writes one object as a picture of its own.
-func (s *savers) cut(j job, img *vision.Image, i int, o detect.Object) error {
+func (s *savers) cut(ctx context.Context, j job, img *vision.Image, i int, o detect.Object) error {
 	x0, y0 := int(o.Box.X1), int(o.Box.Y1)
 	x1, y1 := min(int(o.Box.X2+0.999), img.Width), min(int(o.Box.Y2+0.999), img.Height)
 	part, err := vision.Crop(img, x0, y0, max(x1-x0, 1), max(y1-y0, 1))
@@ -253,5 +254,5 @@ func (s *savers) cut(j job, img *vision.Image, i int, o detect.Object) error {
 		return err
 	}
 	base := fmt.Sprintf("%s_%02d_%s", j.files.objects, i+1, strings.ReplaceAll(stem(o.Label), " ", "_"))
-	return part.Save(s.crop.name(base, extension(j.source.Name)))
+	return part.SaveContext(ctx, s.crop.name(base, extension(j.source.Name)))
 }

@@ -137,8 +137,8 @@ func (f *mapper) fill(ctx context.Context, r *mapped, d desk, j job) error {
 			return err
 		}
 	}
-	r.drawn, err = f.files.drawing(j, e.img, func() (*vision.Image, error) {
-		return vision.DrawMap(e.img, classes.Class, mapNames(classes))
+	r.drawn, err = f.files.drawing(ctx, j, e.img, func() (*vision.Image, error) {
+		return vision.DrawMapContext(ctx, e.img, classes.Class, mapNames(classes))
 	})
 	return err
 }
