@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,13 +16,18 @@ import (
 	"github.com/visionzoo/vision/internal/limit"
 )
 
-// npyTypes are NumPy's descriptions of element types (NEP 1), little-endian.
-// NumPy has no name for bfloat16 and the 8-bit floats: they are written as
+// npyTypes are NumPy's descriptions of element types (NEP 1), which follow a mark for the
+// order of bytes. NumPy has no name for bfloat16 and the 8-bit floats: they are written as
 // unsigned integers of their size.
 var npyTypes = map[string]DType{
-	"<f4": Float32, "<f8": Float64, "<f2": Float16, "|i1": Int8, "<i2": Int16, "<i4": Int32, "<i8": Int64,
-	"|u1": Uint8, "<u2": Uint16, "<u4": Uint32, "<u8": Uint64, "|b1": Bool, "<c8": Complex64, "<c16": Complex128,
+	"f4": Float32, "f8": Float64, "f2": Float16, "i1": Int8, "i2": Int16, "i4": Int32, "i8": Int64,
+	"u1": Uint8, "u2": Uint16, "u4": Uint32, "u8": Uint64, "b1": Bool, "c8": Complex64, "c16": Complex128,
 }
+
+// npyOrder marks this machine's order of bytes, npyNone that a type has none.
+var npyOrder = map[bool]string{false: "<", true: ">"}[binary.NativeEndian.Uint16([]byte{0, 1}) == 1]
+
+const npyNone = "|"
 
 var npyMagic = []byte("\x93NUMPY")
 
@@ -29,7 +35,7 @@ var npyMagic = []byte("\x93NUMPY")
 const maxNpy = 4 << 30
 
 // ReadNpy reads one array in NumPy's .npy format, versions 1 to 3. Arrays in
-// Fortran order and of big-endian numbers are refused.
+// Fortran order are refused.
 func ReadNpy(r io.Reader) (*Tensor, error) {
 	head := make([]byte, 8)
 	if _, err := io.ReadFull(r, head); err != nil || !bytes.Equal(head[:6], npyMagic) {
@@ -53,7 +59,7 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 	if _, err := io.ReadFull(r, text); err != nil {
 		return nil, errors.New("npy: the header is truncated")
 	}
-	d, shape, err := parseNpy(string(text))
+	d, order, shape, err := parseNpy(string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +80,15 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 	}
 	t := New(d, shape...)
 	copy(t.data, data)
+	if order != npyOrder && order != npyNone {
+		number := d.Size()
+		if d == Complex64 || d == Complex128 {
+			number /= 2
+		}
+		for number := range slices.Chunk(t.data, number) {
+			slices.Reverse(number)
+		}
+	}
 	if d == Bool {
 		for i, b := range t.data { // true is 1 in memory, whatever a file has
 			t.data[i] = min(b, 1)
@@ -85,46 +100,48 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 // npyEntries matches the three entries of a header. Few programs read one, so the
 // expressions are compiled at the first use.
 var npyEntries = sync.OnceValue(func() (e struct{ descr, order, shape *regexp.Regexp }) {
-	e.descr = regexp.MustCompile(`'descr':\s*'([^']*)'`)
+	e.descr = regexp.MustCompile(`'descr':\s*'([<>|]?)([^']*)'`)
 	e.order = regexp.MustCompile(`'fortran_order':\s*(True|False)`)
 	e.shape = regexp.MustCompile(`'shape':\s*\(([^)]*)\)`)
 	return e
 })
 
 // parseNpy reads the header, a Python dictionary of three entries.
-func parseNpy(s string) (DType, []int, error) {
+func parseNpy(s string) (d DType, order string, shape []int, err error) {
 	e := npyEntries()
-	descr, order, dims := e.descr.FindStringSubmatch(s), e.order.FindStringSubmatch(s), e.shape.FindStringSubmatch(s)
-	if descr == nil || order == nil || dims == nil {
-		return 0, nil, errors.New("npy: the header is broken")
+	descr, fortran, dims := e.descr.FindStringSubmatch(s), e.order.FindStringSubmatch(s), e.shape.FindStringSubmatch(s)
+	if descr == nil || fortran == nil || dims == nil {
+		return 0, "", nil, errors.New("npy: the header is broken")
 	}
-	d, ok := npyTypes[descr[1]]
-	if !ok {
-		return 0, nil, fmt.Errorf("npy: element type %q is not supported", descr[1])
+	order = descr[1]
+	d, ok := npyTypes[descr[2]]
+	if !ok || order == "" || order == npyNone && d.Size() > 1 {
+		return 0, "", nil, fmt.Errorf("npy: element type %q is not supported", order+descr[2])
 	}
-	shape := []int{}
+	shape = []int{}
 	for _, f := range strings.Split(dims[1], ",") {
 		if f = strings.TrimSpace(f); f == "" {
 			continue
 		}
 		n, err := strconv.Atoi(f)
 		if err != nil || n < 0 {
-			return 0, nil, fmt.Errorf("npy: dimension %q is broken", f)
+			return 0, "", nil, fmt.Errorf("npy: dimension %q is broken", f)
 		}
 		shape = append(shape, n)
 	}
-	if order[1] == "True" && len(shape) > 1 {
-		return 0, nil, errors.New("npy: arrays in Fortran order are not supported; save with order='C'")
+	if fortran[1] == "True" && len(shape) > 1 {
+		return 0, "", nil, errors.New("npy: arrays in Fortran order are not supported; save with order='C'")
 	}
-	return d, shape, nil
+	return d, order, shape, nil
 }
 
-// WriteNpy writes a tensor in NumPy's .npy format, version 1.
+// WriteNpy writes a tensor in NumPy's .npy format, version 1, in this machine's order of
+// bytes, which the file names.
 func WriteNpy(w io.Writer, t *Tensor) error {
 	if t == nil {
 		return errors.New("npy: there is no tensor to write")
 	}
-	descr := ""
+	descr, order := "", npyOrder
 	for name, d := range npyTypes {
 		if d == t.dtype {
 			descr = name
@@ -133,12 +150,15 @@ func WriteNpy(w io.Writer, t *Tensor) error {
 	if descr == "" {
 		switch t.dtype.Size() {
 		case 1:
-			descr = "|u1"
+			descr = "u1"
 		case 2:
-			descr = "<u2"
+			descr = "u2"
 		default:
 			return fmt.Errorf("npy: %s cannot be written", t.dtype)
 		}
+	}
+	if t.dtype.Size() == 1 {
+		order = npyNone
 	}
 	dims := make([]string, len(t.shape))
 	for i, n := range t.shape {
@@ -148,7 +168,7 @@ func WriteNpy(w io.Writer, t *Tensor) error {
 	if len(dims) == 1 {
 		shape += ","
 	}
-	text := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, shape)
+	text := fmt.Sprintf("{'descr': '%s%s', 'fortran_order': False, 'shape': (%s), }", order, descr, shape)
 	pad := (64 - (10+len(text)+1)%64) % 64
 	text += strings.Repeat(" ", pad) + "\n"
 	head := append(bytes.Clone(npyMagic), 1, 0)

@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -12,6 +13,42 @@ import (
 func TestNpyHeaderOfAnySize(t *testing.T) {
 	if _, err := ReadNpy(strings.NewReader("\x93NUMPY\x02\x00\x00\x00\x00\x80")); err == nil {
 		t.Error("a header of 2 GiB is read")
+	}
+}
+
+// TestNpyOrders: arrays of either order of bytes, as NumPy 2 writes them, are the same, and
+// what is written names its order.
+func TestNpyOrders(t *testing.T) {
+	for _, c := range []struct {
+		descr, data string
+		want        *Tensor
+	}{
+		{">f4", "\x3f\x80\x00\x00\xc0\x20\x00\x00", Of([]float32{1, -2.5}, 2)},
+		{"<f4", "\x00\x00\x80\x3f\x00\x00\x20\xc0", Of([]float32{1, -2.5}, 2)},
+		{">i2", "\x01\x02\xff\xfe", Of([]int16{258, -2}, 2)},
+		{"<i2", "\x02\x01\xfe\xff", Of([]int16{258, -2}, 2)},
+		{">c8", "\x3f\x80\x00\x00\x40\x00\x00\x00", Of([]complex64{1 + 2i}, 1)},
+		{"<c8", "\x00\x00\x80\x3f\x00\x00\x00\x40", Of([]complex64{1 + 2i}, 1)},
+		{"|i1", "\x01\xfe", Of([]int8{1, -2}, 2)},
+	} {
+		head := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%d,), }\n", c.descr, c.want.Len())
+		x, err := ReadNpy(strings.NewReader("\x93NUMPY\x01\x00" + string([]byte{byte(len(head)), 0}) + head + c.data))
+		if err != nil || !bytes.Equal(x.Bytes(), c.want.Bytes()) || x.DType() != c.want.DType() {
+			t.Errorf("%s: %v, %v", c.descr, x, err)
+		}
+		var file bytes.Buffer
+		if err := WriteNpy(&file, c.want); err != nil {
+			t.Fatal(err)
+		}
+		if named := strings.Contains(file.String(), c.descr); named != strings.HasSuffix(file.String(), c.data) {
+			t.Errorf("%s: a file with the other order has this name: %q", c.descr, file.String())
+		}
+	}
+	for _, descr := range []string{"|f4", "f4"} {
+		head := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (0,), }\n", descr)
+		if _, err := ReadNpy(strings.NewReader("\x93NUMPY\x01\x00" + string([]byte{byte(len(head)), 0}) + head)); err == nil {
+			t.Errorf("%s was read", descr)
+		}
 	}
 }
 
