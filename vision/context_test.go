@@ -156,8 +156,8 @@ func TestDrawingEnds(t *testing.T) {
 	} {
 		ctx := &impatient{Context: context.Background()}
 		ctx.left.Store(10)
-		if err := do(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v", why, err)
+		if err := do(ctx); !errors.Is(err, context.Canceled) || ctx.left.Load() < -20 {
+			t.Errorf("%s: %v, asked %d times more", why, err, -ctx.left.Load())
 		}
 		if err := do(context.Context(nil)); err == nil {
 			t.Errorf("%s without a context: no error", why)

@@ -90,7 +90,7 @@ func (m *Image) SaveContext(ctx context.Context, path string) error {
 	default:
 		return fmt.Errorf("%s: pictures are written as .png, .jpg or .jpeg", printable(path))
 	}
-	err := writeThenRename(path, func(w io.Writer) error { return encode(watchedWriter{w, ctx}) })
+	err := writeThenRename(path, func(w io.Writer) error { return encodeUntil(ctx, w, encode) })
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -100,8 +100,25 @@ func (m *Image) SaveContext(ctx context.Context, path string) error {
 	return nil
 }
 
-// watchedWriter is a writer that fails once the context is done. The encoders write as
-// they go, at least once in a few hundred thousand pixels.
+// encodeUntil ends encode with the context's error at the first write after that is done;
+// the encoders write every few hundred thousand pixels. Package image/jpeg encodes on to
+// the end after a write that failed, and is left by a panic.
+func encodeUntil(ctx context.Context, w io.Writer, encode func(io.Writer) error) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case ended:
+			err = p.error
+		default:
+			panic(p)
+		}
+	}()
+	return encode(watchedWriter{w, ctx})
+}
+
+// ended is the value of that panic.
+type ended struct{ error }
+
 type watchedWriter struct {
 	io.Writer
 	ctx context.Context
@@ -109,7 +126,7 @@ type watchedWriter struct {
 
 func (w watchedWriter) Write(p []byte) (int, error) {
 	if err := w.ctx.Err(); err != nil {
-		return 0, err
+		panic(ended{err})
 	}
 	return w.Writer.Write(p)
 }
