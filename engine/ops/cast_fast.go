@@ -3,22 +3,36 @@ package ops
 import (
 	"unsafe"
 
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // EvalFast has a loop of Go's own conversion for each pair of the types that it names: the usual
 // numbers, and bools. It narrows float32 to 16 bits, and widens 16 bits to float32 with kernels.
-// Casts to unsigned integers of more than 8 bits are rare, and left to Eval.
 func (op cast) EvalFast(c *Call) (bool, error) {
 	x, to := c.In[0], op.to
 	if to == tensor.Invalid {
 		to = c.In[1].DType()
 	}
+	from := x.DType()
+	if to == tensor.Bool {
+		return c.castToBool(x)
+	}
+	if from == tensor.Bool {
+		from = tensor.Uint8
+	}
+	if integerTypes.Is(from) && integerTypes.Is(to) && ownTypes.Is(from) && ownTypes.Is(to) && from.Size() == to.Size() {
+		y, err := c.output(to, x.Shape()...)
+		if err == nil {
+			copy(y.Bytes(), x.Bytes())
+		}
+		return true, err
+	}
 	switch x.DType() {
 	case tensor.Float32:
 		switch to {
 		case tensor.Float16:
-			return true, castRows(c, x, to, halves16)
+			return true, castRows(c, x, to, c.halves16)
 		case tensor.BFloat16:
 			return true, castRows(c, x, to, brainHalves)
 		}
@@ -54,21 +68,25 @@ func (op cast) EvalFast(c *Call) (bool, error) {
 func castFloats[S float32 | float64](c *Call, x *tensor.Tensor, to tensor.DType) (bool, error) {
 	switch to {
 	case tensor.Float32:
-		return true, castRows(c, x, to, convert[S, float32])
+		return true, castRows(c, x, to, through(c, convert[S, float32]))
 	case tensor.Float64:
-		return true, castRows(c, x, to, convert[S, float64])
+		return true, castRows(c, x, to, through(c, convert[S, float64]))
 	case tensor.Int8:
-		return true, castRows(c, x, to, truncate[S, int8])
+		return true, castRows(c, x, to, through(c, truncate[S, int8]))
 	case tensor.Int16:
-		return true, castRows(c, x, to, truncate[S, int16])
+		return true, castRows(c, x, to, through(c, truncate[S, int16]))
 	case tensor.Int32:
-		return true, castRows(c, x, to, truncate[S, int32])
+		return true, castRows(c, x, to, through(c, truncate[S, int32]))
 	case tensor.Int64:
-		return true, castRows(c, x, to, truncate[S, int64])
+		return true, castRows(c, x, to, through(c, truncate[S, int64]))
 	case tensor.Uint8:
-		return true, castRows(c, x, to, truncate[S, uint8])
-	case tensor.Bool:
-		return true, castRows(c, x, to, compareZero[S])
+		return true, castRows(c, x, to, through(c, truncate[S, uint8]))
+	case tensor.Uint16:
+		return true, castRows(c, x, to, through(c, truncate[S, uint16]))
+	case tensor.Uint32:
+		return true, castRows(c, x, to, through(c, truncate[S, uint32]))
+	case tensor.Uint64:
+		return true, castRows(c, x, to, through(c, truncate[S, uint64]))
 	}
 	return false, nil
 }
@@ -76,23 +94,47 @@ func castFloats[S float32 | float64](c *Call, x *tensor.Tensor, to tensor.DType)
 func castIntegers[S number](c *Call, x *tensor.Tensor, to tensor.DType) (bool, error) {
 	switch to {
 	case tensor.Float32:
-		return true, castRows(c, x, to, convert[S, float32])
+		return true, castRows(c, x, to, through(c, convert[S, float32]))
 	case tensor.Float64:
-		return true, castRows(c, x, to, convert[S, float64])
+		return true, castRows(c, x, to, through(c, convert[S, float64]))
 	case tensor.Int8:
-		return true, castRows(c, x, to, convert[S, int8])
+		return true, castRows(c, x, to, through(c, convert[S, int8]))
 	case tensor.Int16:
-		return true, castRows(c, x, to, convert[S, int16])
+		return true, castRows(c, x, to, through(c, convert[S, int16]))
 	case tensor.Int32:
-		return true, castRows(c, x, to, convert[S, int32])
+		return true, castRows(c, x, to, through(c, convert[S, int32]))
 	case tensor.Int64:
-		return true, castRows(c, x, to, convert[S, int64])
+		return true, castRows(c, x, to, through(c, convert[S, int64]))
 	case tensor.Uint8:
-		return true, castRows(c, x, to, convert[S, uint8])
-	case tensor.Bool:
-		return true, castRows(c, x, to, compareZero[S])
+		return true, castRows(c, x, to, through(c, convert[S, uint8]))
+	case tensor.Uint16:
+		return true, castRows(c, x, to, through(c, convert[S, uint16]))
+	case tensor.Uint32:
+		return true, castRows(c, x, to, through(c, convert[S, uint32]))
+	case tensor.Uint64:
+		return true, castRows(c, x, to, through(c, convert[S, uint64]))
 	}
 	return false, nil
+}
+
+// through converts with kernels what these can, and the rest with a loop.
+func through[S, D number](c *Call, rest func(dst []D, src []S)) func(dst []D, src []S) {
+	if c.Run.Kernel == nil {
+		return rest
+	}
+	return func(dst []D, src []S) {
+		n := num.Convert(&c.Run.Kernel.Num, dst, src)
+		rest(dst[n:], src[n:])
+	}
+}
+
+// castToBool tells which elements are not equal to 0, as NaN is not; false if it has no loop for them.
+func (c *Call) castToBool(x *tensor.Tensor) (bool, error) {
+	if done, err := c.compare(num.Equal, x, tensor.New(x.DType())); !done || err != nil {
+		return done, err
+	}
+	y := c.Out[0].As(tensor.Uint8)
+	return true, c.joinTo(num.Xor, y, y, tensor.Scalar(uint8(1)))
 }
 
 // convert is Go's conversion: of integers it wraps around, as Cast does.
@@ -105,7 +147,7 @@ func convert[S, D number](dst []D, src []S) {
 // truncate converts a float to an integer as Eval does: to 64 bits by tensor.ToInt64, then
 // wrapping. Go's conversion of a float that no int64 holds gives whatever the processor does, so a
 // result of 2⁶² or more in magnitude, which may come from such a float, is computed again.
-func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8](dst []D, src []S) {
+func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](dst []D, src []S) {
 	for i, v := range src {
 		n := int64(v)
 		if uint64(n+1<<62) >= 1<<63 {
@@ -115,21 +157,19 @@ func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8](dst [
 	}
 }
 
-func halves16(dst []tensor.Float16Bits, src []float32) {
-	for i, v := range src {
-		dst[i] = tensor.ToFloat16(v)
+func (c *Call) halves16(dst []tensor.Float16Bits, src []float32) {
+	n := 0
+	if c.Run.Kernel != nil && len(dst) > 0 {
+		n = num.Halve(&c.Run.Kernel.Num, unsafe.Slice((*uint16)(unsafe.Pointer(&dst[0])), len(dst)), src)
+	}
+	for i, v := range src[n:] {
+		dst[n+i] = tensor.ToFloat16(v)
 	}
 }
 
 func brainHalves(dst []tensor.BFloat16Bits, src []float32) {
 	for i, v := range src {
 		dst[i] = tensor.ToBFloat16(v)
-	}
-}
-
-func compareZero[S number](dst []bool, src []S) {
-	for i, v := range src {
-		dst[i] = v != 0
 	}
 }
 

@@ -375,3 +375,78 @@ func NumMaxUint64AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, bl
 //
 //go:noescape
 func NumMaxFloat64AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int)
+
+// NumInt8ToInt32AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumInt8ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumUint8ToInt32AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumUint8ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumInt16ToInt32AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumInt16ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumUint16ToInt32AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumUint16ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumInt32ToFloat32AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumInt32ToFloat32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumInt32ToInt64AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumInt32ToInt64AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumUint32ToInt64AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumUint32ToInt64AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumInt32ToFloat64AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumInt32ToFloat64AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumFloat32ToFloat64AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumFloat32ToFloat64AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumFloat64ToFloat32AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumFloat64ToFloat32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumInt64ToInt32AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumInt64ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumFloat32ToFloat16AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumFloat32ToFloat16AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumInt32ToInt16AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumInt32ToInt16AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumInt32ToInt8AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumInt32ToInt8AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumFloat32ToInt32AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumFloat32ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)

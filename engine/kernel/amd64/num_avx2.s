@@ -3008,3 +3008,514 @@ block:
 	JNZ     block
 	VZEROUPPER
 	RET
+
+// func NumInt8ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumInt8ToInt32AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VPMOVSXBD (SI), Y0
+	VMOVDQU   Y0, (DI)
+	VPMOVSXBD 8(SI), Y1
+	VMOVDQU   Y1, 32(DI)
+	VPMOVSXBD 16(SI), Y2
+	VMOVDQU   Y2, 64(DI)
+	VPMOVSXBD 24(SI), Y3
+	VMOVDQU   Y3, 96(DI)
+	ADDQ      $+32, SI
+	ADDQ      $+128, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumUint8ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumUint8ToInt32AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VPMOVZXBD (SI), Y0
+	VMOVDQU   Y0, (DI)
+	VPMOVZXBD 8(SI), Y1
+	VMOVDQU   Y1, 32(DI)
+	VPMOVZXBD 16(SI), Y2
+	VMOVDQU   Y2, 64(DI)
+	VPMOVZXBD 24(SI), Y3
+	VMOVDQU   Y3, 96(DI)
+	ADDQ      $+32, SI
+	ADDQ      $+128, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumInt16ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumInt16ToInt32AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VPMOVSXWD (SI), Y0
+	VMOVDQU   Y0, (DI)
+	VPMOVSXWD 16(SI), Y1
+	VMOVDQU   Y1, 32(DI)
+	VPMOVSXWD 32(SI), Y2
+	VMOVDQU   Y2, 64(DI)
+	VPMOVSXWD 48(SI), Y3
+	VMOVDQU   Y3, 96(DI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumUint16ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumUint16ToInt32AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VPMOVZXWD (SI), Y0
+	VMOVDQU   Y0, (DI)
+	VPMOVZXWD 16(SI), Y1
+	VMOVDQU   Y1, 32(DI)
+	VPMOVZXWD 32(SI), Y2
+	VMOVDQU   Y2, 64(DI)
+	VPMOVZXWD 48(SI), Y3
+	VMOVDQU   Y3, 96(DI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumInt32ToFloat32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumInt32ToFloat32AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VCVTDQ2PS (SI), Y0
+	VMOVDQU   Y0, (DI)
+	VCVTDQ2PS 32(SI), Y1
+	VMOVDQU   Y1, 32(DI)
+	VCVTDQ2PS 64(SI), Y2
+	VMOVDQU   Y2, 64(DI)
+	VCVTDQ2PS 96(SI), Y3
+	VMOVDQU   Y3, 96(DI)
+	ADDQ      $+128, SI
+	ADDQ      $+128, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumInt32ToInt64AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumInt32ToInt64AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VPMOVSXDQ (SI), Y0
+	VMOVDQU   Y0, (DI)
+	VPMOVSXDQ 16(SI), Y1
+	VMOVDQU   Y1, 32(DI)
+	VPMOVSXDQ 32(SI), Y2
+	VMOVDQU   Y2, 64(DI)
+	VPMOVSXDQ 48(SI), Y3
+	VMOVDQU   Y3, 96(DI)
+	VPMOVSXDQ 64(SI), Y4
+	VMOVDQU   Y4, 128(DI)
+	VPMOVSXDQ 80(SI), Y5
+	VMOVDQU   Y5, 160(DI)
+	VPMOVSXDQ 96(SI), Y6
+	VMOVDQU   Y6, 192(DI)
+	VPMOVSXDQ 112(SI), Y7
+	VMOVDQU   Y7, 224(DI)
+	ADDQ      $+128, SI
+	ADDQ      $+256, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumUint32ToInt64AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumUint32ToInt64AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VPMOVZXDQ (SI), Y0
+	VMOVDQU   Y0, (DI)
+	VPMOVZXDQ 16(SI), Y1
+	VMOVDQU   Y1, 32(DI)
+	VPMOVZXDQ 32(SI), Y2
+	VMOVDQU   Y2, 64(DI)
+	VPMOVZXDQ 48(SI), Y3
+	VMOVDQU   Y3, 96(DI)
+	VPMOVZXDQ 64(SI), Y4
+	VMOVDQU   Y4, 128(DI)
+	VPMOVZXDQ 80(SI), Y5
+	VMOVDQU   Y5, 160(DI)
+	VPMOVZXDQ 96(SI), Y6
+	VMOVDQU   Y6, 192(DI)
+	VPMOVZXDQ 112(SI), Y7
+	VMOVDQU   Y7, 224(DI)
+	ADDQ      $+128, SI
+	ADDQ      $+256, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumInt32ToFloat64AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumInt32ToFloat64AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VCVTDQ2PD (SI), Y0
+	VMOVDQU   Y0, (DI)
+	VCVTDQ2PD 16(SI), Y1
+	VMOVDQU   Y1, 32(DI)
+	VCVTDQ2PD 32(SI), Y2
+	VMOVDQU   Y2, 64(DI)
+	VCVTDQ2PD 48(SI), Y3
+	VMOVDQU   Y3, 96(DI)
+	VCVTDQ2PD 64(SI), Y4
+	VMOVDQU   Y4, 128(DI)
+	VCVTDQ2PD 80(SI), Y5
+	VMOVDQU   Y5, 160(DI)
+	VCVTDQ2PD 96(SI), Y6
+	VMOVDQU   Y6, 192(DI)
+	VCVTDQ2PD 112(SI), Y7
+	VMOVDQU   Y7, 224(DI)
+	ADDQ      $+128, SI
+	ADDQ      $+256, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumFloat32ToFloat64AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumFloat32ToFloat64AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VCVTPS2PD (SI), Y0
+	VMOVDQU   Y0, (DI)
+	VCVTPS2PD 16(SI), Y1
+	VMOVDQU   Y1, 32(DI)
+	VCVTPS2PD 32(SI), Y2
+	VMOVDQU   Y2, 64(DI)
+	VCVTPS2PD 48(SI), Y3
+	VMOVDQU   Y3, 96(DI)
+	VCVTPS2PD 64(SI), Y4
+	VMOVDQU   Y4, 128(DI)
+	VCVTPS2PD 80(SI), Y5
+	VMOVDQU   Y5, 160(DI)
+	VCVTPS2PD 96(SI), Y6
+	VMOVDQU   Y6, 192(DI)
+	VCVTPS2PD 112(SI), Y7
+	VMOVDQU   Y7, 224(DI)
+	ADDQ      $+128, SI
+	ADDQ      $+256, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumFloat64ToFloat32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumFloat64ToFloat32AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VCVTPD2PSY (SI), X0
+	VMOVUPS    X0, (DI)
+	VCVTPD2PSY 32(SI), X1
+	VMOVUPS    X1, 16(DI)
+	VCVTPD2PSY 64(SI), X2
+	VMOVUPS    X2, 32(DI)
+	VCVTPD2PSY 96(SI), X3
+	VMOVUPS    X3, 48(DI)
+	VCVTPD2PSY 128(SI), X4
+	VMOVUPS    X4, 64(DI)
+	VCVTPD2PSY 160(SI), X5
+	VMOVUPS    X5, 80(DI)
+	VCVTPD2PSY 192(SI), X6
+	VMOVUPS    X6, 96(DI)
+	VCVTPD2PSY 224(SI), X7
+	VMOVUPS    X7, 112(DI)
+	ADDQ       $+256, SI
+	ADDQ       $+128, DI
+	DECQ       DX
+	JNZ        block
+	VZEROUPPER
+	RET
+
+// func NumInt64ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumInt64ToInt32AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VMOVDQU (SI), Y0
+	VSHUFPS $0x88, 32(SI), Y0, Y0
+	VPERMQ  $0xd8, Y0, Y0
+	VMOVDQU Y0, (DI)
+	VMOVDQU 64(SI), Y1
+	VSHUFPS $0x88, 96(SI), Y1, Y1
+	VPERMQ  $0xd8, Y1, Y1
+	VMOVDQU Y1, 32(DI)
+	VMOVDQU 128(SI), Y2
+	VSHUFPS $0x88, 160(SI), Y2, Y2
+	VPERMQ  $0xd8, Y2, Y2
+	VMOVDQU Y2, 64(DI)
+	VMOVDQU 192(SI), Y3
+	VSHUFPS $0x88, 224(SI), Y3, Y3
+	VPERMQ  $0xd8, Y3, Y3
+	VMOVDQU Y3, 96(DI)
+	ADDQ    $+256, SI
+	ADDQ    $+128, DI
+	DECQ    DX
+	JNZ     block
+	VZEROUPPER
+	RET
+
+// func NumFloat32ToFloat16AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2, F16C
+TEXT ·NumFloat32ToFloat16AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VMOVUPS   (SI), Y0
+	VCVTPS2PH $0x00, Y0, (DI)
+	VMOVUPS   32(SI), Y1
+	VCVTPS2PH $0x00, Y1, 16(DI)
+	VMOVUPS   64(SI), Y2
+	VCVTPS2PH $0x00, Y2, 32(DI)
+	VMOVUPS   96(SI), Y3
+	VCVTPS2PH $0x00, Y3, 48(DI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumInt32ToInt16AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumInt32ToInt16AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VPAND     (SI), Y14, Y0
+	VPAND     32(SI), Y14, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVDQU   Y0, (DI)
+	VPAND     64(SI), Y14, Y2
+	VPAND     96(SI), Y14, Y3
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVDQU   Y2, 32(DI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumInt32ToInt8AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumInt32ToInt8AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VPSRLD    $0x08, Y14, Y13
+	VPAND     (SI), Y13, Y0
+	VPAND     32(SI), Y13, Y1
+	VPAND     64(SI), Y13, Y2
+	VPAND     96(SI), Y13, Y3
+	VPACKUSDW Y1, Y0, Y0
+	VPACKUSDW Y3, Y2, Y2
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y12, Y0
+	VMOVDQU   Y0, (DI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumFloat32ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumFloat32ToInt32AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VCVTTPS2DQ (SI), Y0
+	VMOVDQU    Y0, (DI)
+	VPCMPEQD   Y10, Y0, Y0
+	VPOR       Y0, Y11, Y11
+	VCVTTPS2DQ 32(SI), Y1
+	VMOVDQU    Y1, 32(DI)
+	VPCMPEQD   Y10, Y1, Y1
+	VPOR       Y1, Y11, Y11
+	VCVTTPS2DQ 64(SI), Y2
+	VMOVDQU    Y2, 64(DI)
+	VPCMPEQD   Y10, Y2, Y2
+	VPOR       Y2, Y11, Y11
+	VCVTTPS2DQ 96(SI), Y3
+	VMOVDQU    Y3, 96(DI)
+	VPCMPEQD   Y10, Y3, Y3
+	VPOR       Y3, Y11, Y11
+	ADDQ       $+128, SI
+	ADDQ       $+128, DI
+	DECQ       DX
+	JNZ        block
+	VMOVDQU    Y11, (DI)
+	VZEROUPPER
+	RET

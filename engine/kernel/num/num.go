@@ -79,6 +79,8 @@ const (
 type Unit struct {
 	compare [relations][kinds]rows // dst is bytes, 1 or 0
 	join    [pairs][kinds]rows
+	convert [kinds][kinds]converter // from one kind to another
+	halve   converter               // from float32 to float16
 }
 
 // Plain has no kernels: the loops in Go that compute what is left of a row compute all.

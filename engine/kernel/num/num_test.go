@@ -9,6 +9,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/kernel/num"
+	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/fence"
 )
 
@@ -61,6 +62,65 @@ func TestJoin(t *testing.T) {
 			numbersAs[float32](t, &k.Num)
 			numbersAs[float64](t, &k.Num)
 		})
+	}
+}
+
+// TestConvert compares with Go's conversions, which are left to the caller where no kernel converts.
+func TestConvert(t *testing.T) {
+	for _, k := range kernel.Rungs() {
+		t.Run(k.Name, func(t *testing.T) {
+			convertFrom[int8](t, &k.Num)
+			convertFrom[int16](t, &k.Num)
+			convertFrom[int32](t, &k.Num)
+			convertFrom[int64](t, &k.Num)
+			convertFrom[uint8](t, &k.Num)
+			convertFrom[uint16](t, &k.Num)
+			convertFrom[uint32](t, &k.Num)
+			convertFrom[uint64](t, &k.Num)
+			convertFrom[float32](t, &k.Num)
+			convertFrom[float64](t, &k.Num)
+			rng := rand.New(rand.NewSource(1))
+			for _, n := range lengths {
+				src, dst := row[float32](t, rng, n), beside[uint16](t, n)
+				for i := range num.Halve(&k.Num, dst, src) {
+					if want := tensor.ToFloat16(src[i]); dst[i] != uint16(want) {
+						t.Fatalf("%d numbers, number %d: %v gave %x, want %x", n, i, src[i], dst[i], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func convertFrom[S num.Number](t *testing.T, u *num.Unit) {
+	convertAs[int8, S](t, u)
+	convertAs[int16, S](t, u)
+	convertAs[int32, S](t, u)
+	convertAs[int64, S](t, u)
+	convertAs[uint8, S](t, u)
+	convertAs[uint16, S](t, u)
+	convertAs[uint32, S](t, u)
+	convertAs[uint64, S](t, u)
+	convertAs[float32, S](t, u)
+	convertAs[float64, S](t, u)
+}
+
+func convertAs[D, S num.Number](t *testing.T, u *num.Unit) {
+	rng := rand.New(rand.NewSource(1))
+	for _, n := range lengths {
+		src, dst := row[S](t, rng, n), beside[D](t, n)
+		for i := range src {
+			if float64(src[i]) != math.Trunc(float64(src[i])) || math.Abs(float64(src[i])) > 1<<31 {
+				if i%5000 != 4999 { // a float beyond int32 ends a conversion to integers
+					src[i] = S(i % 120)
+				}
+			}
+		}
+		for i := range num.Convert(u, dst, src) {
+			if want := D(src[i]); !same(dst[i], want) {
+				t.Fatalf("%T to %T, %d numbers, number %d: %v gave %v, want %v", *new(S), *new(D), n, i, src[i], dst[i], want)
+			}
+		}
 	}
 }
 

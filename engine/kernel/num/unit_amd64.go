@@ -44,6 +44,25 @@ var AVX2 = Unit{
 		Left:  {Uint32: amd64.NumLeftUint32AVX2, Uint64: amd64.NumLeftUint64AVX2},
 		Right: {Uint32: amd64.NumRightUint32AVX2, Uint64: amd64.NumRightUint64AVX2},
 	},
+	convert: [kinds][kinds]converter{
+		Int8:   {Int32: amd64.NumInt8ToInt32AVX2, Uint32: amd64.NumInt8ToInt32AVX2},
+		Uint8:  {Int32: amd64.NumUint8ToInt32AVX2, Uint32: amd64.NumUint8ToInt32AVX2},
+		Int16:  {Int32: amd64.NumInt16ToInt32AVX2, Uint32: amd64.NumInt16ToInt32AVX2},
+		Uint16: {Int32: amd64.NumUint16ToInt32AVX2, Uint32: amd64.NumUint16ToInt32AVX2},
+		Int32: {
+			Int8: amd64.NumInt32ToInt8AVX2, Uint8: amd64.NumInt32ToInt8AVX2, Int16: amd64.NumInt32ToInt16AVX2, Uint16: amd64.NumInt32ToInt16AVX2,
+			Int64: amd64.NumInt32ToInt64AVX2, Uint64: amd64.NumInt32ToInt64AVX2, Float32: amd64.NumInt32ToFloat32AVX2, Float64: amd64.NumInt32ToFloat64AVX2,
+		},
+		Uint32: {
+			Int8: amd64.NumInt32ToInt8AVX2, Uint8: amd64.NumInt32ToInt8AVX2, Int16: amd64.NumInt32ToInt16AVX2, Uint16: amd64.NumInt32ToInt16AVX2,
+			Int64: amd64.NumUint32ToInt64AVX2, Uint64: amd64.NumUint32ToInt64AVX2,
+		},
+		Int64:   {Int32: amd64.NumInt64ToInt32AVX2, Uint32: amd64.NumInt64ToInt32AVX2},
+		Uint64:  {Int32: amd64.NumInt64ToInt32AVX2, Uint32: amd64.NumInt64ToInt32AVX2},
+		Float32: {Int32: amd64.NumFloat32ToInt32AVX2, Float64: amd64.NumFloat32ToFloat64AVX2},
+		Float64: {Float32: amd64.NumFloat64ToFloat32AVX2},
+	},
+	halve: amd64.NumFloat32ToFloat16AVX2,
 }
 
 // bySize lists the kernels of a function that is the same for signed and unsigned integers.

@@ -47,6 +47,7 @@ func numbers(g *gen) {
 		})
 	}
 	k.joins()
+	k.conversions()
 }
 
 // numKernels writes kernels on blocks.

@@ -1,0 +1,70 @@
+package num
+
+import (
+	"sync"
+	"unsafe"
+)
+
+// converter is a kernel that converts blocks of 32 numbers, at least one.
+type converter = func(dst, src unsafe.Pointer, blocks int)
+
+// Convert sets dst[i] to src[i] as Go converts it, and returns how many numbers of a row it has
+// converted: none without a kernel, whole blocks at most, and of float32 that become integers
+// only those before the first that int32 does not hold, or that is near it.
+func Convert[D, S Number](u *Unit, dst []D, src []S) int {
+	from, to := kindOf[S](), kindOf[D]()
+	src = src[:len(dst)]
+	whole := len(dst) / block * block
+	if whole == 0 {
+		return 0
+	}
+	first, second := u.convert[from][Int32], u.convert[Int32][to]
+	if direct := u.convert[from][to]; direct != nil && (from != Float32 || to == Float64) {
+		first, second = nil, direct
+	} else if first == nil || second == nil && to != Int32 && to != Uint32 || from >= Float32 && to >= Float32 ||
+		(from == Int64 || from == Uint64) && to != Int8 && to != Uint8 && to != Int16 && to != Uint16 {
+		return 0
+	}
+	if first == nil {
+		for i := 0; i < whole; i += atOnce {
+			second(unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i]), min(whole-i, atOnce)/block)
+		}
+		return whole
+	}
+	between := stages.Get().(*stage)
+	defer stages.Put(between)
+	for i := 0; i < whole; i += stageLength {
+		n := min(whole-i, stageLength)
+		first(unsafe.Pointer(&between[0]), unsafe.Pointer(&src[i]), n/block)
+		if from == Float32 && [8]int32(between[n:n+8]) != [8]int32{} {
+			return i
+		}
+		if second == nil {
+			copy(unsafe.Slice((*int32)(unsafe.Pointer(&dst[i])), n), between[:])
+			continue
+		}
+		second(unsafe.Pointer(&dst[i]), unsafe.Pointer(&between[0]), n/block)
+	}
+	return whole
+}
+
+// Halve rounds float32 to float16, halves to even, and returns how many numbers of a row it has
+// converted, whole blocks at most.
+func Halve(u *Unit, dst []uint16, src []float32) int {
+	src = src[:len(dst)]
+	whole := len(dst) / block * block
+	if u.halve == nil {
+		return 0
+	}
+	for i := 0; i < whole; i += atOnce {
+		u.halve(unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i]), min(whole-i, atOnce)/block)
+	}
+	return whole
+}
+
+// A stage holds int32 on the way between two types, and behind them which floats no int32 holds.
+type stage [stageLength + 8]int32
+
+const stageLength = 1024
+
+var stages = sync.Pool{New: func() any { return new(stage) }}
