@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -218,4 +219,69 @@ func everyCPU() (all []engine.Option) {
 		all = append(all, engine.CPU(cpu))
 	}
 	return all
+}
+
+// TestIntegerSums: products of codes outside of quantised layers give what the operators define,
+// on every rung: with zero points known and not, and matrices constant and not.
+func TestIntegerSums(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	codes := func(signed bool, shape ...int) *tensor.Tensor {
+		x := tensor.New(tensor.Uint8, shape...)
+		rng.Read(x.Bytes())
+		if signed {
+			return x.As(tensor.Int8)
+		}
+		return x
+	}
+	for i, c := range []struct {
+		op    string
+		x, w  []int
+		zeros int // of the weights
+		attrs []*ir.Attr
+	}{
+		{op: "MatMulInteger", x: []int{17, 64}, w: []int{64, 33}, zeros: 1},
+		{op: "MatMulInteger", x: []int{1, 300}, w: []int{300, 100}, zeros: 100},
+		{op: "MatMulInteger", x: []int{2, 3, 5, 7}, w: []int{7, 9}, zeros: 9},
+		{op: "MatMulInteger", x: []int{2, 1, 5, 70}, w: []int{3, 70, 9}, zeros: 1},
+		{op: "MatMulInteger", x: []int{9}, w: []int{9, 4}, zeros: 1},
+		{op: "MatMulInteger", x: []int{3, 2048}, w: []int{2048, 16}, zeros: 1},
+		{op: "ConvInteger", x: []int{2, 3, 13, 14}, w: []int{33, 3, 7, 7}, zeros: 1, attrs: []*ir.Attr{ir.AttrInts("strides", 2, 2), ir.AttrInts("pads", 3, 3, 3, 2)}},
+		{op: "ConvInteger", x: []int{1, 70, 9, 11}, w: []int{40, 70, 3, 3}, zeros: 40, attrs: []*ir.Attr{ir.AttrInts("pads", 1, 1, 1, 1)}},
+		{op: "ConvInteger", x: []int{1, 70, 9, 11}, w: []int{7, 70, 1, 1}, zeros: 1},
+		{op: "ConvInteger", x: []int{1, 32, 9, 11}, w: []int{32, 1, 3, 3}, zeros: 1, attrs: []*ir.Attr{ir.AttrInt("group", 32)}},
+		{op: "ConvInteger", x: []int{1, 5, 20}, w: []int{4, 5, 3}, zeros: 1},
+	} {
+		for k := range 16 {
+			x, w := codes(k&1 > 0, c.x...), codes(k&2 > 0, c.w...)
+			xZero, wZero := codes(k&1 > 0, 1), codes(k&2 > 0, c.zeros)
+			run := func(opts ...engine.Option) []byte {
+				b, in := ir.NewBuilder(18), engine.Values{}
+				operand := func(name string, v *tensor.Tensor, constant bool) *ir.Value {
+					if constant {
+						return b.Const("", v)
+					}
+					in[name] = v
+					return b.Input(name, v.DType(), ir.TypeOf(v).Shape)
+				}
+				nodes := []*ir.Value{operand("x", x, false), operand("w", w, k&4 > 0), operand("xZero", xZero, k&8 > 0), nil}
+				if k != 15 {
+					nodes[3] = operand("wZero", wZero, k&4 > 0)
+				}
+				b.Output("y", b.Node(c.op, nodes, c.attrs...))
+				out, err := opened(t, b, opts...).Run(context.Background(), in)
+				if err != nil {
+					t.Fatalf("row %d, case %d: %v", i, k, err)
+				}
+				return out["y"].Bytes()
+			}
+			want := run(engine.Plain())
+			for _, cpu := range engine.CPUs() {
+				for threads := range 2 {
+					if !bytes.Equal(run(engine.CPU(cpu), engine.Threads(1+threads)), want) {
+						t.Errorf("row %d, case %d on %s with %d threads differs", i, k, cpu, 1+threads)
+					}
+				}
+			}
+		}
+	}
 }

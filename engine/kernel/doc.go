@@ -79,6 +79,7 @@
 //	    a planar picture (first layers)        planarTileConv  amx_planar.go
 //	8-bit codes with exact sums                QConv           int8.go
 //	    of numbers that are coded at run time  Dynamic         int8_dynamic.go
+//	    that are the result                    Sums            int8_sums.go
 //	a chain, some rows at a time               bands           bands.go
 //
 // Package plan decides between direct, depthwise and the two Winograds ([ConvMethod]), and

@@ -201,6 +201,8 @@ type QWeights struct {
 	Codes []byte
 	Flip  byte
 	Zeros []int16 // nil: all are 0
+	// Passing are weights of a single run: they are packed in Go's heap, not for a session.
+	Passing bool
 }
 
 // table sets to[code] to part k of the weight that a code of an output stands for.
@@ -245,28 +247,36 @@ func (w *QConvWeights) layout() {
 	case qconvDense, qconvRows:
 		w.panel = w.steps() * 2048
 		groups := roundUp(w.cout, 32) / 32
-		w.data, w.ends = w.bytes(groups*w.panel), w.bytes(groups*256)
+		w.data, w.ends = w.room(groups*w.panel), w.room(groups*256)
 	case qconvDepthwise:
 		w.panel = 64 * w.depthTaps()
 		blocks := roundUp(w.cout, 64) / 64
-		w.data, w.ends = w.bytes(blocks*w.panel), w.bytes(blocks*512)
+		w.data, w.ends = w.room(blocks*w.panel), w.room(blocks*512)
 	case qconvPairDepth:
 		w.parts = 1
 		w.panel = 128 * w.depthTaps()
 		blocks := roundUp(w.cout, 64) / 64
-		w.data, w.ends = w.bytes(blocks*w.panel), w.bytes(blocks*512)
+		w.data, w.ends = w.room(blocks*w.panel), w.room(blocks*512)
 	case qconvWide:
 		w.parts = 1
 		w.panel = w.steps() * 2048
 		groups := roundUp(w.cout, 32) / 32
-		w.data, w.ends = w.bytes(2*groups*w.panel), w.bytes(groups*256)
+		w.data, w.ends = w.room(2*groups*w.panel), w.room(groups*256)
 	case qconvWideDepth:
 		w.parts = 1
 		w.panel = taps * 256
-		w.data = w.bytes(roundUp(w.cout, 64) / 64 * w.panel)
+		w.data = w.room(roundUp(w.cout, 64) / 64 * w.panel)
 	default:
 		w.plain = make([]int16, w.cout*w.per())
 	}
+}
+
+// room returns n zero bytes for packed weights.
+func (w *QConvWeights) room(n int) []byte {
+	if w.source.Passing {
+		return alignTo(make([]byte, n+cacheLine), cacheLine)[:n:n]
+	}
+	return w.bytes(n)
 }
 
 // per returns the number of weights per output.

@@ -29,8 +29,9 @@ type Dynamic struct {
 }
 
 // Floats says how the sums of a QConv become float32, rather than codes: sum·Scales·s + Bias,
-// where s is the scale of the input, known at run time.
+// where s is the scale of the input, known at run time. With Sums they stay int32.
 type Floats struct {
+	Sums   bool      // the outputs are the sums themselves (see Sums); there is nothing else
 	Scales []float32 // of the weights, for each output
 	Bias   []float32 // for each output
 }
@@ -72,7 +73,7 @@ func (c *QConv) checkFloats() error {
 		return fmt.Errorf("%v: the output must be float32 in blocks", &c.Conv)
 	case c.Group != 1 || c.Act.Kind != Identity && c.Act.Kind != Clip:
 		return fmt.Errorf("%v: no kernel for its groups or its activation", &c.Conv)
-	case len(c.Floats.Scales) != c.Out.C || len(c.Floats.Bias) != c.Out.C:
+	case !c.Floats.Sums && (len(c.Floats.Scales) != c.Out.C || len(c.Floats.Bias) != c.Out.C):
 		return fmt.Errorf("%v: %d scales and %d biases, want %d", &c.Conv, len(c.Floats.Scales), len(c.Floats.Bias), c.Out.C)
 	}
 	return nil
@@ -446,16 +447,20 @@ func (s *unpad) Run(chunk int, m *Memory) {
 	}
 }
 
-// finishFloats makes an output of a sum, with the ends of its 32 outputs.
-func (c *QConv) finishFloats(sum int32, co int, ends unsafe.Pointer) float32 {
+// finishFloats makes an output of a sum, with the ends of its 32 outputs: the bits of a
+// float32, or of an int32.
+func (c *QConv) finishFloats(sum int32, co int, ends unsafe.Pointer) uint32 {
 	of := unsafe.Add(ends, co/32*floatEnds+4*(co%32))
+	if sum += *(*int32)(of); c.Floats.Sums {
+		return uint32(sum)
+	}
 	number := func(at int) float32 { return *(*float32)(unsafe.Add(of, at)) }
-	scaled := float32(float32(sum+*(*int32)(of)) * number(128))
+	scaled := float32(float32(sum) * number(128))
 	low, high, _ := c.Act.limits()
-	return min(max(scaled+number(256), low), high)
+	return math.Float32bits(min(max(scaled+number(256), low), high))
 }
 
-// plainFloats is the twin of the convolutions with outputs in float32.
+// plainFloats is the twin of the convolutions with outputs of 32 bits.
 type plainFloats struct{ plainQConv }
 
 func (s *plainFloats) Run(chunk int, m *Memory) {
@@ -465,7 +470,7 @@ func (s *plainFloats) Run(chunk int, m *Memory) {
 	for y := range c.Out.H {
 		for x := range c.Out.W {
 			v := c.finishFloats(s.codedSum(m, n, co, y, x), co, m.Ends)
-			*(*float32)(unsafe.Add(plane, c.Out.Pixel(y, x)+4*(co%lanes))) = v
+			*(*uint32)(unsafe.Add(plane, c.Out.Pixel(y, x)+4*(co%lanes))) = v
 		}
 	}
 	if co%lanes == 0 {

@@ -82,6 +82,9 @@ func newByteConv(c *QConv, w *QConvWeights, k byteTiles) *byteConv {
 		ShortSteps: short, Quads: quads, Zero: int16(c.OutZero)}
 	if s.ends = 256; c.Floats != nil {
 		s.ends, s.args.Floats = floatEnds, 1
+		if c.Floats.Sums {
+			s.args.Floats = 2
+		}
 		s.args.Low, s.args.High, _ = c.Act.limits()
 	}
 	s.fours = 4*steps - short*(4-quads/4)

@@ -80,11 +80,11 @@ func (s *wideQConv) Run(chunk int, m *Memory) {
 	}
 }
 
-// finishFloats is finish for outputs in float32.
+// finishFloats is finish for outputs of 32 bits.
 func (s *wideQConv) finishFloats(sums []int32, first int, dst, ends unsafe.Pointer) {
 	c := &s.conv
 	for i, sum := range sums[:min(len(sums), c.Out.C-first)] {
-		*(*float32)(unsafe.Add(dst, i/8*c.Out.Block+4*(i%8))) = c.finishFloats(sum, first+i, ends)
+		*(*uint32)(unsafe.Add(dst, i/8*c.Out.Block+4*(i%8))) = c.finishFloats(sum, first+i, ends)
 	}
 }
 

@@ -299,6 +299,9 @@ func (b *builder) node(n *ir.Node) error {
 	if done, err := b.dynamicProduct(n); done || err != nil {
 		return err
 	}
+	if done, err := b.sumsNode(n); done || err != nil {
+		return err
+	}
 	if done, err := b.productNode(n); done || err != nil {
 		return err
 	}

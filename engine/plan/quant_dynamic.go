@@ -119,7 +119,6 @@ func (b *builder) dynamicProduct(n *ir.Node) (bool, error) {
 
 // addDynamic plans the kernels.
 func (b *builder) addDynamic(n *ir.Node, p quantOperands, c *kernel.Conv, in, out place) error {
-	w := b.constant(n.Inputs[p.w])
 	all := func(i int) []float32 {
 		numbers := []float32{0}
 		if v := n.Input(i); v != nil {
@@ -128,11 +127,7 @@ func (b *builder) addDynamic(n *ir.Node, p quantOperands, c *kernel.Conv, in, ou
 		return slices.Repeat(numbers, c.Out.C/len(numbers))
 	}
 	d := b.opt.Rung.NewDynamic(c, kernel.Floats{Scales: all(p.wScale), Bias: all(p.bias)})
-	packed, err := b.packsForNode(n).codes(n, &d.QConv, func() (kernel.QWeights, []int32) {
-		fill, most := b.quant.weightsOf(n, p, w)
-		codes, flip, zeros := b.quant.codesOf(n, p, w)
-		return kernel.QWeights{Fill: fill, Max: most, Codes: codes, Flip: flip, Zeros: zeros}, nil
-	})
+	packed, err := b.packCodes(n, p, &d.QConv)
 	if err != nil {
 		return err
 	}
@@ -142,4 +137,14 @@ func (b *builder) addDynamic(n *ir.Node, p quantOperands, c *kernel.Conv, in, ou
 	}
 	b.addWork(n, "dynamic u8s8", work, []place{in}, nil, out)
 	return nil
+}
+
+// packCodes packs the constant weights of a node.
+func (b *builder) packCodes(n *ir.Node, p quantOperands, c *kernel.QConv) (*kernel.QConvWeights, error) {
+	w := b.constant(n.Inputs[p.w])
+	return b.packsForNode(n).codes(n, c, func() (kernel.QWeights, []int32) {
+		fill, most := b.quant.weightsOf(n, p, w)
+		codes, flip, zeros := b.quant.codesOf(n, p, w)
+		return kernel.QWeights{Fill: fill, Max: most, Codes: codes, Flip: flip, Zeros: zeros}, nil
+	})
 }

@@ -3115,6 +3115,8 @@ without0of1_6:
 floats1_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums1_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -3133,6 +3135,14 @@ floats1_6:
 	VMOVUPS Z1, (SI)(R14*1)
 	VMOVUPS Z0, (R13)(R14*1)
 none0of1_6:
+	JMP stored1_6
+sums1_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of1_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of1_6:
 stored1_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -3267,6 +3277,8 @@ without1of2_6:
 floats2_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums2_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -3301,6 +3313,20 @@ none0of2_6:
 	VMOVUPS Z3, (SI)(R14*1)
 	VMOVUPS Z2, (R13)(R14*1)
 none1of2_6:
+	JMP stored2_6
+sums2_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of2_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of2_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of2_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of2_6:
 stored2_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -3467,6 +3493,8 @@ without2of3_6:
 floats3_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums3_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -3517,6 +3545,26 @@ none1of3_6:
 	VMOVUPS Z5, (SI)(R14*1)
 	VMOVUPS Z4, (R13)(R14*1)
 none2of3_6:
+	JMP stored3_6
+sums3_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of3_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of3_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of3_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of3_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of3_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of3_6:
 stored3_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -3717,6 +3765,8 @@ without3of4_6:
 floats4_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums4_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -3783,6 +3833,32 @@ none2of4_6:
 	VMOVUPS Z7, (SI)(R14*1)
 	VMOVUPS Z6, (R13)(R14*1)
 none3of4_6:
+	JMP stored4_6
+sums4_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of4_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of4_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of4_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of4_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of4_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of4_6:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of4_6
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of4_6:
 stored4_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -4015,6 +4091,8 @@ without4of5_6:
 floats5_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums5_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -4097,6 +4175,38 @@ none3of5_6:
 	VMOVUPS Z9, (SI)(R14*1)
 	VMOVUPS Z8, (R13)(R14*1)
 none4of5_6:
+	JMP stored5_6
+sums5_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of5_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of5_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of5_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of5_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of5_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of5_6:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of5_6
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of5_6:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of5_6
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of5_6:
 stored5_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -4359,6 +4469,8 @@ without5of6_6:
 floats6_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums6_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -4457,6 +4569,44 @@ none4of6_6:
 	VMOVUPS Z11, (SI)(R14*1)
 	VMOVUPS Z10, (R13)(R14*1)
 none5of6_6:
+	JMP stored6_6
+sums6_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of6_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of6_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of6_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of6_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of6_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of6_6:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of6_6
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of6_6:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of6_6
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of6_6:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of6_6
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of6_6:
 stored6_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -4750,6 +4900,8 @@ without6of7_6:
 floats7_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums7_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -4864,6 +5016,50 @@ none5of7_6:
 	VMOVUPS Z13, (SI)(R14*1)
 	VMOVUPS Z12, (R13)(R14*1)
 none6of7_6:
+	JMP stored7_6
+sums7_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of7_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of7_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of7_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of7_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of7_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of7_6:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of7_6
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of7_6:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of7_6
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of7_6:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of7_6
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of7_6:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of7_6
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of7_6:
 stored7_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -5187,6 +5383,8 @@ without7of8_6:
 floats8_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums8_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -5317,6 +5515,56 @@ none6of8_6:
 	VMOVUPS Z15, (SI)(R14*1)
 	VMOVUPS Z14, (R13)(R14*1)
 none7of8_6:
+	JMP stored8_6
+sums8_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of8_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of8_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of8_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of8_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of8_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of8_6:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of8_6
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of8_6:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of8_6
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of8_6:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of8_6
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of8_6:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of8_6
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of8_6:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of8_6
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of8_6:
 stored8_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -5672,6 +5920,8 @@ without8of9_6:
 floats9_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums9_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -5818,6 +6068,62 @@ none7of9_6:
 	VMOVUPS Z17, (SI)(R14*1)
 	VMOVUPS Z16, (R13)(R14*1)
 none8of9_6:
+	JMP stored9_6
+sums9_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of9_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of9_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of9_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of9_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of9_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of9_6:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of9_6
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of9_6:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of9_6
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of9_6:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of9_6
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of9_6:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of9_6
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of9_6:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of9_6
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of9_6:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of9_6
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of9_6:
 stored9_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -6206,6 +6512,8 @@ without9of10_6:
 floats10_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums10_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -6368,6 +6676,68 @@ none8of10_6:
 	VMOVUPS Z19, (SI)(R14*1)
 	VMOVUPS Z18, (R13)(R14*1)
 none9of10_6:
+	JMP stored10_6
+sums10_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of10_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of10_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of10_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of10_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of10_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of10_6:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of10_6
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of10_6:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of10_6
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of10_6:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of10_6
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of10_6:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of10_6
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of10_6:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of10_6
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of10_6:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of10_6
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of10_6:
+	MOVQ ByteTile_Out+72(R8), R14
+	TESTQ R14, R14
+	JLT nosum9of10_6
+	VMOVUPS Z19, (SI)(R14*1)
+	VMOVUPS Z18, (R13)(R14*1)
+nosum9of10_6:
 stored10_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -6788,6 +7158,8 @@ without10of11_6:
 floats11_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums11_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -6966,6 +7338,74 @@ none9of11_6:
 	VMOVUPS Z21, (SI)(R14*1)
 	VMOVUPS Z20, (R13)(R14*1)
 none10of11_6:
+	JMP stored11_6
+sums11_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of11_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of11_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of11_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of11_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of11_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of11_6:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of11_6
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of11_6:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of11_6
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of11_6:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of11_6
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of11_6:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of11_6
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of11_6:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of11_6
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of11_6:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of11_6
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of11_6:
+	MOVQ ByteTile_Out+72(R8), R14
+	TESTQ R14, R14
+	JLT nosum9of11_6
+	VMOVUPS Z19, (SI)(R14*1)
+	VMOVUPS Z18, (R13)(R14*1)
+nosum9of11_6:
+	MOVQ ByteTile_Out+80(R8), R14
+	TESTQ R14, R14
+	JLT nosum10of11_6
+	VMOVUPS Z21, (SI)(R14*1)
+	VMOVUPS Z20, (R13)(R14*1)
+nosum10of11_6:
 stored11_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -7416,6 +7856,8 @@ without11of12_6:
 floats12_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums12_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -7610,6 +8052,80 @@ none10of12_6:
 	VMOVUPS Z23, (SI)(R14*1)
 	VMOVUPS Z22, (R13)(R14*1)
 none11of12_6:
+	JMP stored12_6
+sums12_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of12_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of12_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of12_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of12_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of12_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of12_6:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of12_6
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of12_6:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of12_6
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of12_6:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of12_6
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of12_6:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of12_6
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of12_6:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of12_6
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of12_6:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of12_6
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of12_6:
+	MOVQ ByteTile_Out+72(R8), R14
+	TESTQ R14, R14
+	JLT nosum9of12_6
+	VMOVUPS Z19, (SI)(R14*1)
+	VMOVUPS Z18, (R13)(R14*1)
+nosum9of12_6:
+	MOVQ ByteTile_Out+80(R8), R14
+	TESTQ R14, R14
+	JLT nosum10of12_6
+	VMOVUPS Z21, (SI)(R14*1)
+	VMOVUPS Z20, (R13)(R14*1)
+nosum10of12_6:
+	MOVQ ByteTile_Out+88(R8), R14
+	TESTQ R14, R14
+	JLT nosum11of12_6
+	VMOVUPS Z23, (SI)(R14*1)
+	VMOVUPS Z22, (R13)(R14*1)
+nosum11of12_6:
 stored12_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -8095,6 +8611,8 @@ without12of13_6:
 floats13_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums13_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -8305,6 +8823,86 @@ none11of13_6:
 	VMOVUPS Z25, (SI)(R14*1)
 	VMOVUPS Z24, (R13)(R14*1)
 none12of13_6:
+	JMP stored13_6
+sums13_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of13_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of13_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of13_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of13_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of13_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of13_6:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of13_6
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of13_6:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of13_6
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of13_6:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of13_6
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of13_6:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of13_6
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of13_6:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of13_6
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of13_6:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of13_6
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of13_6:
+	MOVQ ByteTile_Out+72(R8), R14
+	TESTQ R14, R14
+	JLT nosum9of13_6
+	VMOVUPS Z19, (SI)(R14*1)
+	VMOVUPS Z18, (R13)(R14*1)
+nosum9of13_6:
+	MOVQ ByteTile_Out+80(R8), R14
+	TESTQ R14, R14
+	JLT nosum10of13_6
+	VMOVUPS Z21, (SI)(R14*1)
+	VMOVUPS Z20, (R13)(R14*1)
+nosum10of13_6:
+	MOVQ ByteTile_Out+88(R8), R14
+	TESTQ R14, R14
+	JLT nosum11of13_6
+	VMOVUPS Z23, (SI)(R14*1)
+	VMOVUPS Z22, (R13)(R14*1)
+nosum11of13_6:
+	MOVQ ByteTile_Out+96(R8), R14
+	TESTQ R14, R14
+	JLT nosum12of13_6
+	VMOVUPS Z25, (SI)(R14*1)
+	VMOVUPS Z24, (R13)(R14*1)
+nosum12of13_6:
 stored13_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -8820,6 +9418,8 @@ without13of14_6:
 floats14_6:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums14_6
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -9046,6 +9646,92 @@ none12of14_6:
 	VMOVUPS Z27, (SI)(R14*1)
 	VMOVUPS Z26, (R13)(R14*1)
 none13of14_6:
+	JMP stored14_6
+sums14_6:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of14_6
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of14_6:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of14_6
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of14_6:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of14_6
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of14_6:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of14_6
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of14_6:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of14_6
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of14_6:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of14_6
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of14_6:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of14_6
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of14_6:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of14_6
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of14_6:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of14_6
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of14_6:
+	MOVQ ByteTile_Out+72(R8), R14
+	TESTQ R14, R14
+	JLT nosum9of14_6
+	VMOVUPS Z19, (SI)(R14*1)
+	VMOVUPS Z18, (R13)(R14*1)
+nosum9of14_6:
+	MOVQ ByteTile_Out+80(R8), R14
+	TESTQ R14, R14
+	JLT nosum10of14_6
+	VMOVUPS Z21, (SI)(R14*1)
+	VMOVUPS Z20, (R13)(R14*1)
+nosum10of14_6:
+	MOVQ ByteTile_Out+88(R8), R14
+	TESTQ R14, R14
+	JLT nosum11of14_6
+	VMOVUPS Z23, (SI)(R14*1)
+	VMOVUPS Z22, (R13)(R14*1)
+nosum11of14_6:
+	MOVQ ByteTile_Out+96(R8), R14
+	TESTQ R14, R14
+	JLT nosum12of14_6
+	VMOVUPS Z25, (SI)(R14*1)
+	VMOVUPS Z24, (R13)(R14*1)
+nosum12of14_6:
+	MOVQ ByteTile_Out+104(R8), R14
+	TESTQ R14, R14
+	JLT nosum13of14_6
+	VMOVUPS Z27, (SI)(R14*1)
+	VMOVUPS Z26, (R13)(R14*1)
+nosum13of14_6:
 stored14_6:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -9191,6 +9877,8 @@ without0of1_7:
 floats1_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums1_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -9209,6 +9897,14 @@ floats1_7:
 	VMOVUPS Z1, (SI)(R14*1)
 	VMOVUPS Z0, (R13)(R14*1)
 none0of1_7:
+	JMP stored1_7
+sums1_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of1_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of1_7:
 stored1_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -9360,6 +10056,8 @@ without1of2_7:
 floats2_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums2_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -9394,6 +10092,20 @@ none0of2_7:
 	VMOVUPS Z3, (SI)(R14*1)
 	VMOVUPS Z2, (R13)(R14*1)
 none1of2_7:
+	JMP stored2_7
+sums2_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of2_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of2_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of2_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of2_7:
 stored2_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -9587,6 +10299,8 @@ without2of3_7:
 floats3_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums3_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -9637,6 +10351,26 @@ none1of3_7:
 	VMOVUPS Z5, (SI)(R14*1)
 	VMOVUPS Z4, (R13)(R14*1)
 none2of3_7:
+	JMP stored3_7
+sums3_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of3_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of3_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of3_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of3_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of3_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of3_7:
 stored3_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -9874,6 +10608,8 @@ without3of4_7:
 floats4_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums4_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -9940,6 +10676,32 @@ none2of4_7:
 	VMOVUPS Z7, (SI)(R14*1)
 	VMOVUPS Z6, (R13)(R14*1)
 none3of4_7:
+	JMP stored4_7
+sums4_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of4_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of4_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of4_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of4_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of4_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of4_7:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of4_7
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of4_7:
 stored4_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -10219,6 +10981,8 @@ without4of5_7:
 floats5_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums5_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -10301,6 +11065,38 @@ none3of5_7:
 	VMOVUPS Z9, (SI)(R14*1)
 	VMOVUPS Z8, (R13)(R14*1)
 none4of5_7:
+	JMP stored5_7
+sums5_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of5_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of5_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of5_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of5_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of5_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of5_7:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of5_7
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of5_7:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of5_7
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of5_7:
 stored5_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -10620,6 +11416,8 @@ without5of6_7:
 floats6_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums6_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -10718,6 +11516,44 @@ none4of6_7:
 	VMOVUPS Z11, (SI)(R14*1)
 	VMOVUPS Z10, (R13)(R14*1)
 none5of6_7:
+	JMP stored6_7
+sums6_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of6_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of6_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of6_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of6_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of6_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of6_7:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of6_7
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of6_7:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of6_7
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of6_7:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of6_7
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of6_7:
 stored6_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -11082,6 +11918,8 @@ without6of7_7:
 floats7_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums7_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -11196,6 +12034,50 @@ none5of7_7:
 	VMOVUPS Z13, (SI)(R14*1)
 	VMOVUPS Z12, (R13)(R14*1)
 none6of7_7:
+	JMP stored7_7
+sums7_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of7_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of7_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of7_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of7_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of7_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of7_7:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of7_7
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of7_7:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of7_7
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of7_7:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of7_7
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of7_7:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of7_7
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of7_7:
 stored7_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -11600,6 +12482,8 @@ without7of8_7:
 floats8_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums8_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -11730,6 +12614,56 @@ none6of8_7:
 	VMOVUPS Z15, (SI)(R14*1)
 	VMOVUPS Z14, (R13)(R14*1)
 none7of8_7:
+	JMP stored8_7
+sums8_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of8_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of8_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of8_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of8_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of8_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of8_7:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of8_7
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of8_7:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of8_7
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of8_7:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of8_7
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of8_7:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of8_7
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of8_7:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of8_7
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of8_7:
 stored8_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -12176,6 +13110,8 @@ without8of9_7:
 floats9_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums9_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -12322,6 +13258,62 @@ none7of9_7:
 	VMOVUPS Z17, (SI)(R14*1)
 	VMOVUPS Z16, (R13)(R14*1)
 none8of9_7:
+	JMP stored9_7
+sums9_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of9_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of9_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of9_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of9_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of9_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of9_7:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of9_7
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of9_7:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of9_7
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of9_7:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of9_7
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of9_7:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of9_7
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of9_7:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of9_7
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of9_7:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of9_7
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of9_7:
 stored9_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -12811,6 +13803,8 @@ without9of10_7:
 floats10_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums10_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -12973,6 +13967,68 @@ none8of10_7:
 	VMOVUPS Z19, (SI)(R14*1)
 	VMOVUPS Z18, (R13)(R14*1)
 none9of10_7:
+	JMP stored10_7
+sums10_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of10_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of10_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of10_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of10_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of10_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of10_7:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of10_7
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of10_7:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of10_7
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of10_7:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of10_7
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of10_7:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of10_7
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of10_7:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of10_7
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of10_7:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of10_7
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of10_7:
+	MOVQ ByteTile_Out+72(R8), R14
+	TESTQ R14, R14
+	JLT nosum9of10_7
+	VMOVUPS Z19, (SI)(R14*1)
+	VMOVUPS Z18, (R13)(R14*1)
+nosum9of10_7:
 stored10_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -13504,6 +14560,8 @@ without10of11_7:
 floats11_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums11_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -13682,6 +14740,74 @@ none9of11_7:
 	VMOVUPS Z21, (SI)(R14*1)
 	VMOVUPS Z20, (R13)(R14*1)
 none10of11_7:
+	JMP stored11_7
+sums11_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of11_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of11_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of11_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of11_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of11_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of11_7:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of11_7
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of11_7:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of11_7
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of11_7:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of11_7
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of11_7:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of11_7
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of11_7:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of11_7
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of11_7:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of11_7
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of11_7:
+	MOVQ ByteTile_Out+72(R8), R14
+	TESTQ R14, R14
+	JLT nosum9of11_7
+	VMOVUPS Z19, (SI)(R14*1)
+	VMOVUPS Z18, (R13)(R14*1)
+nosum9of11_7:
+	MOVQ ByteTile_Out+80(R8), R14
+	TESTQ R14, R14
+	JLT nosum10of11_7
+	VMOVUPS Z21, (SI)(R14*1)
+	VMOVUPS Z20, (R13)(R14*1)
+nosum10of11_7:
 stored11_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -14253,6 +15379,8 @@ without11of12_7:
 floats12_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums12_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -14447,6 +15575,80 @@ none10of12_7:
 	VMOVUPS Z23, (SI)(R14*1)
 	VMOVUPS Z22, (R13)(R14*1)
 none11of12_7:
+	JMP stored12_7
+sums12_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of12_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of12_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of12_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of12_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of12_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of12_7:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of12_7
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of12_7:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of12_7
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of12_7:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of12_7
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of12_7:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of12_7
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of12_7:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of12_7
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of12_7:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of12_7
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of12_7:
+	MOVQ ByteTile_Out+72(R8), R14
+	TESTQ R14, R14
+	JLT nosum9of12_7
+	VMOVUPS Z19, (SI)(R14*1)
+	VMOVUPS Z18, (R13)(R14*1)
+nosum9of12_7:
+	MOVQ ByteTile_Out+80(R8), R14
+	TESTQ R14, R14
+	JLT nosum10of12_7
+	VMOVUPS Z21, (SI)(R14*1)
+	VMOVUPS Z20, (R13)(R14*1)
+nosum10of12_7:
+	MOVQ ByteTile_Out+88(R8), R14
+	TESTQ R14, R14
+	JLT nosum11of12_7
+	VMOVUPS Z23, (SI)(R14*1)
+	VMOVUPS Z22, (R13)(R14*1)
+nosum11of12_7:
 stored12_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -15063,6 +16265,8 @@ without12of13_7:
 floats13_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums13_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -15273,6 +16477,86 @@ none11of13_7:
 	VMOVUPS Z25, (SI)(R14*1)
 	VMOVUPS Z24, (R13)(R14*1)
 none12of13_7:
+	JMP stored13_7
+sums13_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of13_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of13_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of13_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of13_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of13_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of13_7:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of13_7
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of13_7:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of13_7
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of13_7:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of13_7
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of13_7:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of13_7
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of13_7:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of13_7
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of13_7:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of13_7
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of13_7:
+	MOVQ ByteTile_Out+72(R8), R14
+	TESTQ R14, R14
+	JLT nosum9of13_7
+	VMOVUPS Z19, (SI)(R14*1)
+	VMOVUPS Z18, (R13)(R14*1)
+nosum9of13_7:
+	MOVQ ByteTile_Out+80(R8), R14
+	TESTQ R14, R14
+	JLT nosum10of13_7
+	VMOVUPS Z21, (SI)(R14*1)
+	VMOVUPS Z20, (R13)(R14*1)
+nosum10of13_7:
+	MOVQ ByteTile_Out+88(R8), R14
+	TESTQ R14, R14
+	JLT nosum11of13_7
+	VMOVUPS Z23, (SI)(R14*1)
+	VMOVUPS Z22, (R13)(R14*1)
+nosum11of13_7:
+	MOVQ ByteTile_Out+96(R8), R14
+	TESTQ R14, R14
+	JLT nosum12of13_7
+	VMOVUPS Z25, (SI)(R14*1)
+	VMOVUPS Z24, (R13)(R14*1)
+nosum12of13_7:
 stored13_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -15929,6 +17213,8 @@ without13of14_7:
 floats14_7:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums14_7
 	VBROADCASTSS ByteTileArgs_Low(AX), Z28
 	VBROADCASTSS ByteTileArgs_High(AX), Z29
 	VCVTDQ2PS Z0, Z0
@@ -16155,6 +17441,92 @@ none12of14_7:
 	VMOVUPS Z27, (SI)(R14*1)
 	VMOVUPS Z26, (R13)(R14*1)
 none13of14_7:
+	JMP stored14_7
+sums14_7:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of14_7
+	VMOVUPS Z1, (SI)(R14*1)
+	VMOVUPS Z0, (R13)(R14*1)
+nosum0of14_7:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of14_7
+	VMOVUPS Z3, (SI)(R14*1)
+	VMOVUPS Z2, (R13)(R14*1)
+nosum1of14_7:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of14_7
+	VMOVUPS Z5, (SI)(R14*1)
+	VMOVUPS Z4, (R13)(R14*1)
+nosum2of14_7:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of14_7
+	VMOVUPS Z7, (SI)(R14*1)
+	VMOVUPS Z6, (R13)(R14*1)
+nosum3of14_7:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of14_7
+	VMOVUPS Z9, (SI)(R14*1)
+	VMOVUPS Z8, (R13)(R14*1)
+nosum4of14_7:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of14_7
+	VMOVUPS Z11, (SI)(R14*1)
+	VMOVUPS Z10, (R13)(R14*1)
+nosum5of14_7:
+	MOVQ ByteTile_Out+48(R8), R14
+	TESTQ R14, R14
+	JLT nosum6of14_7
+	VMOVUPS Z13, (SI)(R14*1)
+	VMOVUPS Z12, (R13)(R14*1)
+nosum6of14_7:
+	MOVQ ByteTile_Out+56(R8), R14
+	TESTQ R14, R14
+	JLT nosum7of14_7
+	VMOVUPS Z15, (SI)(R14*1)
+	VMOVUPS Z14, (R13)(R14*1)
+nosum7of14_7:
+	MOVQ ByteTile_Out+64(R8), R14
+	TESTQ R14, R14
+	JLT nosum8of14_7
+	VMOVUPS Z17, (SI)(R14*1)
+	VMOVUPS Z16, (R13)(R14*1)
+nosum8of14_7:
+	MOVQ ByteTile_Out+72(R8), R14
+	TESTQ R14, R14
+	JLT nosum9of14_7
+	VMOVUPS Z19, (SI)(R14*1)
+	VMOVUPS Z18, (R13)(R14*1)
+nosum9of14_7:
+	MOVQ ByteTile_Out+80(R8), R14
+	TESTQ R14, R14
+	JLT nosum10of14_7
+	VMOVUPS Z21, (SI)(R14*1)
+	VMOVUPS Z20, (R13)(R14*1)
+nosum10of14_7:
+	MOVQ ByteTile_Out+88(R8), R14
+	TESTQ R14, R14
+	JLT nosum11of14_7
+	VMOVUPS Z23, (SI)(R14*1)
+	VMOVUPS Z22, (R13)(R14*1)
+nosum11of14_7:
+	MOVQ ByteTile_Out+96(R8), R14
+	TESTQ R14, R14
+	JLT nosum12of14_7
+	VMOVUPS Z25, (SI)(R14*1)
+	VMOVUPS Z24, (R13)(R14*1)
+nosum12of14_7:
+	MOVQ ByteTile_Out+104(R8), R14
+	TESTQ R14, R14
+	JLT nosum13of14_7
+	VMOVUPS Z27, (SI)(R14*1)
+	VMOVUPS Z26, (R13)(R14*1)
+nosum13of14_7:
 stored14_7:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -16284,6 +17656,8 @@ without0of1_8:
 floats1_8:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums1_8
 	VBROADCASTSS ByteTileArgs_Low(AX), Y12
 	VBROADCASTSS ByteTileArgs_High(AX), Y13
 	VCVTDQ2PS Y0, Y0
@@ -16302,6 +17676,14 @@ floats1_8:
 	VMOVUPS Y1, (SI)(R14*1)
 	VMOVUPS Y0, (R13)(R14*1)
 none0of1_8:
+	JMP stored1_8
+sums1_8:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of1_8
+	VMOVUPS Y1, (SI)(R14*1)
+	VMOVUPS Y0, (R13)(R14*1)
+nosum0of1_8:
 stored1_8:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -16453,6 +17835,8 @@ without1of2_8:
 floats2_8:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums2_8
 	VBROADCASTSS ByteTileArgs_Low(AX), Y12
 	VBROADCASTSS ByteTileArgs_High(AX), Y13
 	VCVTDQ2PS Y0, Y0
@@ -16487,6 +17871,20 @@ none0of2_8:
 	VMOVUPS Y3, (SI)(R14*1)
 	VMOVUPS Y2, (R13)(R14*1)
 none1of2_8:
+	JMP stored2_8
+sums2_8:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of2_8
+	VMOVUPS Y1, (SI)(R14*1)
+	VMOVUPS Y0, (R13)(R14*1)
+nosum0of2_8:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of2_8
+	VMOVUPS Y3, (SI)(R14*1)
+	VMOVUPS Y2, (R13)(R14*1)
+nosum1of2_8:
 stored2_8:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -16680,6 +18078,8 @@ without2of3_8:
 floats3_8:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums3_8
 	VBROADCASTSS ByteTileArgs_Low(AX), Y12
 	VBROADCASTSS ByteTileArgs_High(AX), Y13
 	VCVTDQ2PS Y0, Y0
@@ -16730,6 +18130,26 @@ none1of3_8:
 	VMOVUPS Y5, (SI)(R14*1)
 	VMOVUPS Y4, (R13)(R14*1)
 none2of3_8:
+	JMP stored3_8
+sums3_8:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of3_8
+	VMOVUPS Y1, (SI)(R14*1)
+	VMOVUPS Y0, (R13)(R14*1)
+nosum0of3_8:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of3_8
+	VMOVUPS Y3, (SI)(R14*1)
+	VMOVUPS Y2, (R13)(R14*1)
+nosum1of3_8:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of3_8
+	VMOVUPS Y5, (SI)(R14*1)
+	VMOVUPS Y4, (R13)(R14*1)
+nosum2of3_8:
 stored3_8:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -16967,6 +18387,8 @@ without3of4_8:
 floats4_8:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums4_8
 	VBROADCASTSS ByteTileArgs_Low(AX), Y12
 	VBROADCASTSS ByteTileArgs_High(AX), Y13
 	VCVTDQ2PS Y0, Y0
@@ -17033,6 +18455,32 @@ none2of4_8:
 	VMOVUPS Y7, (SI)(R14*1)
 	VMOVUPS Y6, (R13)(R14*1)
 none3of4_8:
+	JMP stored4_8
+sums4_8:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of4_8
+	VMOVUPS Y1, (SI)(R14*1)
+	VMOVUPS Y0, (R13)(R14*1)
+nosum0of4_8:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of4_8
+	VMOVUPS Y3, (SI)(R14*1)
+	VMOVUPS Y2, (R13)(R14*1)
+nosum1of4_8:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of4_8
+	VMOVUPS Y5, (SI)(R14*1)
+	VMOVUPS Y4, (R13)(R14*1)
+nosum2of4_8:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of4_8
+	VMOVUPS Y7, (SI)(R14*1)
+	VMOVUPS Y6, (R13)(R14*1)
+nosum3of4_8:
 stored4_8:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -17312,6 +18760,8 @@ without4of5_8:
 floats5_8:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums5_8
 	VBROADCASTSS ByteTileArgs_Low(AX), Y12
 	VBROADCASTSS ByteTileArgs_High(AX), Y13
 	VCVTDQ2PS Y0, Y0
@@ -17394,6 +18844,38 @@ none3of5_8:
 	VMOVUPS Y9, (SI)(R14*1)
 	VMOVUPS Y8, (R13)(R14*1)
 none4of5_8:
+	JMP stored5_8
+sums5_8:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of5_8
+	VMOVUPS Y1, (SI)(R14*1)
+	VMOVUPS Y0, (R13)(R14*1)
+nosum0of5_8:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of5_8
+	VMOVUPS Y3, (SI)(R14*1)
+	VMOVUPS Y2, (R13)(R14*1)
+nosum1of5_8:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of5_8
+	VMOVUPS Y5, (SI)(R14*1)
+	VMOVUPS Y4, (R13)(R14*1)
+nosum2of5_8:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of5_8
+	VMOVUPS Y7, (SI)(R14*1)
+	VMOVUPS Y6, (R13)(R14*1)
+nosum3of5_8:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of5_8
+	VMOVUPS Y9, (SI)(R14*1)
+	VMOVUPS Y8, (R13)(R14*1)
+nosum4of5_8:
 stored5_8:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)
@@ -17713,6 +19195,8 @@ without5of6_8:
 floats6_8:
 	MOVQ ByteTileArgs_SecondOut(AX), SI
 	ADDQ R13, SI
+	CMPQ ByteTileArgs_Floats(AX), $1
+	JNE sums6_8
 	VBROADCASTSS ByteTileArgs_Low(AX), Y12
 	VBROADCASTSS ByteTileArgs_High(AX), Y13
 	VCVTDQ2PS Y0, Y0
@@ -17811,6 +19295,44 @@ none4of6_8:
 	VMOVUPS Y11, (SI)(R14*1)
 	VMOVUPS Y10, (R13)(R14*1)
 none5of6_8:
+	JMP stored6_8
+sums6_8:
+	MOVQ ByteTile_Out+0(R8), R14
+	TESTQ R14, R14
+	JLT nosum0of6_8
+	VMOVUPS Y1, (SI)(R14*1)
+	VMOVUPS Y0, (R13)(R14*1)
+nosum0of6_8:
+	MOVQ ByteTile_Out+8(R8), R14
+	TESTQ R14, R14
+	JLT nosum1of6_8
+	VMOVUPS Y3, (SI)(R14*1)
+	VMOVUPS Y2, (R13)(R14*1)
+nosum1of6_8:
+	MOVQ ByteTile_Out+16(R8), R14
+	TESTQ R14, R14
+	JLT nosum2of6_8
+	VMOVUPS Y5, (SI)(R14*1)
+	VMOVUPS Y4, (R13)(R14*1)
+nosum2of6_8:
+	MOVQ ByteTile_Out+24(R8), R14
+	TESTQ R14, R14
+	JLT nosum3of6_8
+	VMOVUPS Y7, (SI)(R14*1)
+	VMOVUPS Y6, (R13)(R14*1)
+nosum3of6_8:
+	MOVQ ByteTile_Out+32(R8), R14
+	TESTQ R14, R14
+	JLT nosum4of6_8
+	VMOVUPS Y9, (SI)(R14*1)
+	VMOVUPS Y8, (R13)(R14*1)
+nosum4of6_8:
+	MOVQ ByteTile_Out+40(R8), R14
+	TESTQ R14, R14
+	JLT nosum5of6_8
+	VMOVUPS Y11, (SI)(R14*1)
+	VMOVUPS Y10, (R13)(R14*1)
+nosum5of6_8:
 stored6_8:
 	ADDQ $ByteTile__size, R8
 	DECQ ByteTileArgs_Count(AX)

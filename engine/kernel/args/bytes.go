@@ -43,8 +43,8 @@ type WideTile struct {
 
 // ByteTileArgs is one call of a kernel of dense integer convolutions: it computes
 // tiles of pixels for 16 or 32 outputs. The kernel writes to Count and its own fields.
-// Magnitudes of scales must be below 1, so that scaled sums fit int32, unless outputs are
-// float32.
+// Magnitudes of scales must be below 1, so that scaled sums fit int32, unless outputs have
+// 32 bits.
 type ByteTileArgs struct {
 	In, Out    unsafe.Pointer
 	Weights    unsafe.Pointer // of 32 outputs, or with 16 bits of 16
@@ -61,8 +61,8 @@ type ByteTileArgs struct {
 	Ahead      uintptr // weights to prefetch; may pass their end
 	AheadEach  int     // bytes by which Ahead moves after four quads
 	Zero       int16   // zero point of the output
-	Floats     int     // not 0: outputs are float32, clipped to [Low, High]
-	SecondOut  int     // of these: bytes from the first vector of outputs to the second; 0 if there is none
+	Floats     int     // 1: outputs are float32, clipped to [Low, High]; 2: they are the int32 sums
+	SecondOut  int     // of both: bytes from the first vector of outputs to the second; 0 if there is none
 	Low, High  float32
 
 	//lint:ignore U1000 used by the assembly

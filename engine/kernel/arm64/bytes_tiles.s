@@ -380,12 +380,14 @@ notcodes5of6:
 	B stored6
 
 floats6:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums6
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -594,6 +596,69 @@ notfloats4of6:
 	WORD $0x3d80061d // str q29, [x16, #16]
 
 notfloats5of6:
+	B stored6
+
+sums6:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ab // str q11, [x21, #16]
+	WORD $0x3d800208 // str q8, [x16, #0]
+	WORD $0x3d800609 // str q9, [x16, #16]
+
+notsum0of6:
+	MOVD ByteTile_Out+8(R1), R16
+	TBNZ $63, R16, notsum1of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ae // str q14, [x21, #0]
+	WORD $0x3d8006af // str q15, [x21, #16]
+	WORD $0x3d80020c // str q12, [x16, #0]
+	WORD $0x3d80060d // str q13, [x16, #16]
+
+notsum1of6:
+	MOVD ByteTile_Out+16(R1), R16
+	TBNZ $63, R16, notsum2of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b2 // str q18, [x21, #0]
+	WORD $0x3d8006b3 // str q19, [x21, #16]
+	WORD $0x3d800210 // str q16, [x16, #0]
+	WORD $0x3d800611 // str q17, [x16, #16]
+
+notsum2of6:
+	MOVD ByteTile_Out+24(R1), R16
+	TBNZ $63, R16, notsum3of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b6 // str q22, [x21, #0]
+	WORD $0x3d8006b7 // str q23, [x21, #16]
+	WORD $0x3d800214 // str q20, [x16, #0]
+	WORD $0x3d800615 // str q21, [x16, #16]
+
+notsum3of6:
+	MOVD ByteTile_Out+32(R1), R16
+	TBNZ $63, R16, notsum4of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ba // str q26, [x21, #0]
+	WORD $0x3d8006bb // str q27, [x21, #16]
+	WORD $0x3d800218 // str q24, [x16, #0]
+	WORD $0x3d800619 // str q25, [x16, #16]
+
+notsum4of6:
+	MOVD ByteTile_Out+40(R1), R16
+	TBNZ $63, R16, notsum5of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002be // str q30, [x21, #0]
+	WORD $0x3d8006bf // str q31, [x21, #16]
+	WORD $0x3d80021c // str q28, [x16, #0]
+	WORD $0x3d80061d // str q29, [x16, #16]
+
+notsum5of6:
 
 stored6:
 	ADD $ByteTile__size, R1
@@ -897,12 +962,14 @@ notcodes4of5:
 	B stored5
 
 floats5:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums5
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -1077,6 +1144,59 @@ notfloats3of5:
 	WORD $0x3d800619 // str q25, [x16, #16]
 
 notfloats4of5:
+	B stored5
+
+sums5:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of5
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ab // str q11, [x21, #16]
+	WORD $0x3d800208 // str q8, [x16, #0]
+	WORD $0x3d800609 // str q9, [x16, #16]
+
+notsum0of5:
+	MOVD ByteTile_Out+8(R1), R16
+	TBNZ $63, R16, notsum1of5
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ae // str q14, [x21, #0]
+	WORD $0x3d8006af // str q15, [x21, #16]
+	WORD $0x3d80020c // str q12, [x16, #0]
+	WORD $0x3d80060d // str q13, [x16, #16]
+
+notsum1of5:
+	MOVD ByteTile_Out+16(R1), R16
+	TBNZ $63, R16, notsum2of5
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b2 // str q18, [x21, #0]
+	WORD $0x3d8006b3 // str q19, [x21, #16]
+	WORD $0x3d800210 // str q16, [x16, #0]
+	WORD $0x3d800611 // str q17, [x16, #16]
+
+notsum2of5:
+	MOVD ByteTile_Out+24(R1), R16
+	TBNZ $63, R16, notsum3of5
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b6 // str q22, [x21, #0]
+	WORD $0x3d8006b7 // str q23, [x21, #16]
+	WORD $0x3d800214 // str q20, [x16, #0]
+	WORD $0x3d800615 // str q21, [x16, #16]
+
+notsum3of5:
+	MOVD ByteTile_Out+32(R1), R16
+	TBNZ $63, R16, notsum4of5
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ba // str q26, [x21, #0]
+	WORD $0x3d8006bb // str q27, [x21, #16]
+	WORD $0x3d800218 // str q24, [x16, #0]
+	WORD $0x3d800619 // str q25, [x16, #16]
+
+notsum4of5:
 
 stored5:
 	ADD $ByteTile__size, R1
@@ -1331,12 +1451,14 @@ notcodes3of4:
 	B stored4
 
 floats4:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums4
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -1477,6 +1599,49 @@ notfloats2of4:
 	WORD $0x3d800615 // str q21, [x16, #16]
 
 notfloats3of4:
+	B stored4
+
+sums4:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of4
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ab // str q11, [x21, #16]
+	WORD $0x3d800208 // str q8, [x16, #0]
+	WORD $0x3d800609 // str q9, [x16, #16]
+
+notsum0of4:
+	MOVD ByteTile_Out+8(R1), R16
+	TBNZ $63, R16, notsum1of4
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ae // str q14, [x21, #0]
+	WORD $0x3d8006af // str q15, [x21, #16]
+	WORD $0x3d80020c // str q12, [x16, #0]
+	WORD $0x3d80060d // str q13, [x16, #16]
+
+notsum1of4:
+	MOVD ByteTile_Out+16(R1), R16
+	TBNZ $63, R16, notsum2of4
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b2 // str q18, [x21, #0]
+	WORD $0x3d8006b3 // str q19, [x21, #16]
+	WORD $0x3d800210 // str q16, [x16, #0]
+	WORD $0x3d800611 // str q17, [x16, #16]
+
+notsum2of4:
+	MOVD ByteTile_Out+24(R1), R16
+	TBNZ $63, R16, notsum3of4
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b6 // str q22, [x21, #0]
+	WORD $0x3d8006b7 // str q23, [x21, #16]
+	WORD $0x3d800214 // str q20, [x16, #0]
+	WORD $0x3d800615 // str q21, [x16, #16]
+
+notsum3of4:
 
 stored4:
 	ADD $ByteTile__size, R1
@@ -1682,12 +1847,14 @@ notcodes2of3:
 	B stored3
 
 floats3:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums3
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -1794,6 +1961,39 @@ notfloats1of3:
 	WORD $0x3d800611 // str q17, [x16, #16]
 
 notfloats2of3:
+	B stored3
+
+sums3:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of3
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ab // str q11, [x21, #16]
+	WORD $0x3d800208 // str q8, [x16, #0]
+	WORD $0x3d800609 // str q9, [x16, #16]
+
+notsum0of3:
+	MOVD ByteTile_Out+8(R1), R16
+	TBNZ $63, R16, notsum1of3
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ae // str q14, [x21, #0]
+	WORD $0x3d8006af // str q15, [x21, #16]
+	WORD $0x3d80020c // str q12, [x16, #0]
+	WORD $0x3d80060d // str q13, [x16, #16]
+
+notsum1of3:
+	MOVD ByteTile_Out+16(R1), R16
+	TBNZ $63, R16, notsum2of3
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b2 // str q18, [x21, #0]
+	WORD $0x3d8006b3 // str q19, [x21, #16]
+	WORD $0x3d800210 // str q16, [x16, #0]
+	WORD $0x3d800611 // str q17, [x16, #16]
+
+notsum2of3:
 
 stored3:
 	ADD $ByteTile__size, R1
@@ -1950,12 +2150,14 @@ notcodes1of2:
 	B stored2
 
 floats2:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums2
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -2028,6 +2230,29 @@ notfloats0of2:
 	WORD $0x3d80060d // str q13, [x16, #16]
 
 notfloats1of2:
+	B stored2
+
+sums2:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of2
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ab // str q11, [x21, #16]
+	WORD $0x3d800208 // str q8, [x16, #0]
+	WORD $0x3d800609 // str q9, [x16, #16]
+
+notsum0of2:
+	MOVD ByteTile_Out+8(R1), R16
+	TBNZ $63, R16, notsum1of2
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ae // str q14, [x21, #0]
+	WORD $0x3d8006af // str q15, [x21, #16]
+	WORD $0x3d80020c // str q12, [x16, #0]
+	WORD $0x3d80060d // str q13, [x16, #16]
+
+notsum1of2:
 
 stored2:
 	ADD $ByteTile__size, R1
@@ -2135,12 +2360,14 @@ notcodes0of1:
 	B stored1
 
 floats1:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums1
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -2179,6 +2406,19 @@ floats1:
 	WORD $0x3d800609 // str q9, [x16, #16]
 
 notfloats0of1:
+	B stored1
+
+sums1:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of1
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ab // str q11, [x21, #16]
+	WORD $0x3d800208 // str q8, [x16, #0]
+	WORD $0x3d800609 // str q9, [x16, #16]
+
+notsum0of1:
 
 stored1:
 	ADD $ByteTile__size, R1
@@ -2537,12 +2777,14 @@ notcodes5of6:
 	B stored6
 
 floats6:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums6
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -2751,6 +2993,69 @@ notfloats4of6:
 	WORD $0x3d80061b // str q27, [x16, #16]
 
 notfloats5of6:
+	B stored6
+
+sums6:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ac // str q12, [x21, #16]
+	WORD $0x3d800206 // str q6, [x16, #0]
+	WORD $0x3d800608 // str q8, [x16, #16]
+
+notsum0of6:
+	MOVD ByteTile_Out+8(R1), R16
+	TBNZ $63, R16, notsum1of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ad // str q13, [x21, #0]
+	WORD $0x3d8006af // str q15, [x21, #16]
+	WORD $0x3d800209 // str q9, [x16, #0]
+	WORD $0x3d80060b // str q11, [x16, #16]
+
+notsum1of6:
+	MOVD ByteTile_Out+16(R1), R16
+	TBNZ $63, R16, notsum2of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b2 // str q18, [x21, #0]
+	WORD $0x3d8006b4 // str q20, [x21, #16]
+	WORD $0x3d80020e // str q14, [x16, #0]
+	WORD $0x3d800610 // str q16, [x16, #16]
+
+notsum2of6:
+	MOVD ByteTile_Out+24(R1), R16
+	TBNZ $63, R16, notsum3of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b5 // str q21, [x21, #0]
+	WORD $0x3d8006b7 // str q23, [x21, #16]
+	WORD $0x3d800211 // str q17, [x16, #0]
+	WORD $0x3d800613 // str q19, [x16, #16]
+
+notsum3of6:
+	MOVD ByteTile_Out+32(R1), R16
+	TBNZ $63, R16, notsum4of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ba // str q26, [x21, #0]
+	WORD $0x3d8006bc // str q28, [x21, #16]
+	WORD $0x3d800216 // str q22, [x16, #0]
+	WORD $0x3d800618 // str q24, [x16, #16]
+
+notsum4of6:
+	MOVD ByteTile_Out+40(R1), R16
+	TBNZ $63, R16, notsum5of6
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002bd // str q29, [x21, #0]
+	WORD $0x3d8006bf // str q31, [x21, #16]
+	WORD $0x3d800219 // str q25, [x16, #0]
+	WORD $0x3d80061b // str q27, [x16, #16]
+
+notsum5of6:
 
 stored6:
 	ADD $ByteTile__size, R1
@@ -3050,12 +3355,14 @@ notcodes4of5:
 	B stored5
 
 floats5:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums5
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -3230,6 +3537,59 @@ notfloats3of5:
 	WORD $0x3d800618 // str q24, [x16, #16]
 
 notfloats4of5:
+	B stored5
+
+sums5:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of5
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ac // str q12, [x21, #16]
+	WORD $0x3d800206 // str q6, [x16, #0]
+	WORD $0x3d800608 // str q8, [x16, #16]
+
+notsum0of5:
+	MOVD ByteTile_Out+8(R1), R16
+	TBNZ $63, R16, notsum1of5
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ad // str q13, [x21, #0]
+	WORD $0x3d8006af // str q15, [x21, #16]
+	WORD $0x3d800209 // str q9, [x16, #0]
+	WORD $0x3d80060b // str q11, [x16, #16]
+
+notsum1of5:
+	MOVD ByteTile_Out+16(R1), R16
+	TBNZ $63, R16, notsum2of5
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b2 // str q18, [x21, #0]
+	WORD $0x3d8006b4 // str q20, [x21, #16]
+	WORD $0x3d80020e // str q14, [x16, #0]
+	WORD $0x3d800610 // str q16, [x16, #16]
+
+notsum2of5:
+	MOVD ByteTile_Out+24(R1), R16
+	TBNZ $63, R16, notsum3of5
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b5 // str q21, [x21, #0]
+	WORD $0x3d8006b7 // str q23, [x21, #16]
+	WORD $0x3d800211 // str q17, [x16, #0]
+	WORD $0x3d800613 // str q19, [x16, #16]
+
+notsum3of5:
+	MOVD ByteTile_Out+32(R1), R16
+	TBNZ $63, R16, notsum4of5
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ba // str q26, [x21, #0]
+	WORD $0x3d8006bc // str q28, [x21, #16]
+	WORD $0x3d800216 // str q22, [x16, #0]
+	WORD $0x3d800618 // str q24, [x16, #16]
+
+notsum4of5:
 
 stored5:
 	ADD $ByteTile__size, R1
@@ -3467,12 +3827,14 @@ notcodes3of4:
 	B stored4
 
 floats4:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums4
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -3613,6 +3975,49 @@ notfloats2of4:
 	WORD $0x3d800613 // str q19, [x16, #16]
 
 notfloats3of4:
+	B stored4
+
+sums4:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of4
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ac // str q12, [x21, #16]
+	WORD $0x3d800206 // str q6, [x16, #0]
+	WORD $0x3d800608 // str q8, [x16, #16]
+
+notsum0of4:
+	MOVD ByteTile_Out+8(R1), R16
+	TBNZ $63, R16, notsum1of4
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ad // str q13, [x21, #0]
+	WORD $0x3d8006af // str q15, [x21, #16]
+	WORD $0x3d800209 // str q9, [x16, #0]
+	WORD $0x3d80060b // str q11, [x16, #16]
+
+notsum1of4:
+	MOVD ByteTile_Out+16(R1), R16
+	TBNZ $63, R16, notsum2of4
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b2 // str q18, [x21, #0]
+	WORD $0x3d8006b4 // str q20, [x21, #16]
+	WORD $0x3d80020e // str q14, [x16, #0]
+	WORD $0x3d800610 // str q16, [x16, #16]
+
+notsum2of4:
+	MOVD ByteTile_Out+24(R1), R16
+	TBNZ $63, R16, notsum3of4
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b5 // str q21, [x21, #0]
+	WORD $0x3d8006b7 // str q23, [x21, #16]
+	WORD $0x3d800211 // str q17, [x16, #0]
+	WORD $0x3d800613 // str q19, [x16, #16]
+
+notsum3of4:
 
 stored4:
 	ADD $ByteTile__size, R1
@@ -3822,12 +4227,14 @@ notcodes2of3:
 	B stored3
 
 floats3:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums3
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -3934,6 +4341,39 @@ notfloats1of3:
 	WORD $0x3d800610 // str q16, [x16, #16]
 
 notfloats2of3:
+	B stored3
+
+sums3:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of3
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ac // str q12, [x21, #16]
+	WORD $0x3d800206 // str q6, [x16, #0]
+	WORD $0x3d800608 // str q8, [x16, #16]
+
+notsum0of3:
+	MOVD ByteTile_Out+8(R1), R16
+	TBNZ $63, R16, notsum1of3
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ad // str q13, [x21, #0]
+	WORD $0x3d8006af // str q15, [x21, #16]
+	WORD $0x3d800209 // str q9, [x16, #0]
+	WORD $0x3d80060b // str q11, [x16, #16]
+
+notsum1of3:
+	MOVD ByteTile_Out+16(R1), R16
+	TBNZ $63, R16, notsum2of3
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002b2 // str q18, [x21, #0]
+	WORD $0x3d8006b4 // str q20, [x21, #16]
+	WORD $0x3d80020e // str q14, [x16, #0]
+	WORD $0x3d800610 // str q16, [x16, #16]
+
+notsum2of3:
 
 stored3:
 	ADD $ByteTile__size, R1
@@ -4081,12 +4521,14 @@ notcodes1of2:
 	B stored2
 
 floats2:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums2
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -4159,6 +4601,29 @@ notfloats0of2:
 	WORD $0x3d80060b // str q11, [x16, #16]
 
 notfloats1of2:
+	B stored2
+
+sums2:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of2
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ac // str q12, [x21, #16]
+	WORD $0x3d800206 // str q6, [x16, #0]
+	WORD $0x3d800608 // str q8, [x16, #16]
+
+notsum0of2:
+	MOVD ByteTile_Out+8(R1), R16
+	TBNZ $63, R16, notsum1of2
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002ad // str q13, [x21, #0]
+	WORD $0x3d8006af // str q15, [x21, #16]
+	WORD $0x3d800209 // str q9, [x16, #0]
+	WORD $0x3d80060b // str q11, [x16, #16]
+
+notsum1of2:
 
 stored2:
 	ADD $ByteTile__size, R1
@@ -4278,12 +4743,14 @@ notcodes0of1:
 	B stored1
 
 floats1:
+	MOVD ByteTileArgs_SecondOut(R0), R4
+	ADD R3, R4
+	CMP $1, R16
+	BNE sums1
 	ADD $ByteTileArgs_Low, R0, R16
 	WORD $0x4d40ca04 // ld1r {v4.4s}, [x16]
 	ADD $ByteTileArgs_High, R0, R16
 	WORD $0x4d40ca05 // ld1r {v5.4s}, [x16]
-	MOVD ByteTileArgs_SecondOut(R0), R4
-	ADD R3, R4
 	WORD $0x3dc02040 // ldr q0, [x2, #128]
 	WORD $0x3dc02441 // ldr q1, [x2, #144]
 	WORD $0x3dc02842 // ldr q2, [x2, #160]
@@ -4322,6 +4789,19 @@ floats1:
 	WORD $0x3d800608 // str q8, [x16, #16]
 
 notfloats0of1:
+	B stored1
+
+sums1:
+	MOVD ByteTile_Out+0(R1), R16
+	TBNZ $63, R16, notsum0of1
+	ADD R4, R16, R21
+	ADD R3, R16
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3d8006ac // str q12, [x21, #16]
+	WORD $0x3d800206 // str q6, [x16, #0]
+	WORD $0x3d800608 // str q8, [x16, #16]
+
+notsum0of1:
 
 stored1:
 	ADD $ByteTile__size, R1

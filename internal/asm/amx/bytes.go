@@ -65,13 +65,13 @@ func (k *byteTiles) at(i int) string { return fmt.Sprintf("%s%d", k.reg, i) }
 // Accumulators begin with the bias. The epilogue is in registers: sums are scaled,
 // rounded half to even, and packed with saturation, which clips them. Scaled sums fit
 // int32 (see ByteTileArgs). Where outputs are float32, a bias is added instead, and the
-// sums are clipped.
+// sums are clipped; where they are the sums, these are stored as they are.
 //
 // Registers: AX arguments, R8 tile, R9 weights to prefetch, or of the second vector, R10
 // row stride, BX weights, CX offset of the step, DX steps left, R11 vectors of weights
 // left, SI DI R12 R13 R15 rows 0, 3, 6, 9, 12, R14 three row strides, or the
 // weights of the next step. In the epilogue R12 bias and scales, R13 output, R14 offset
-// of a row in it, SI output of the second vector of float32.
+// of a row in it, SI output of the second vector of 32-bit outputs.
 func (e *emitter) byteTiles(k *byteTiles) {
 	e.text(k.name, "a *ByteTileArgs", 8, k.doc)
 	e.p("MOVQ a+0(FP), AX")
@@ -177,7 +177,16 @@ func (e *emitter) byteTile(k *byteTiles, rows int) {
 	e.byteFinish(k, rows)
 	e.p("JMP stored%d", rows)
 	e.label(fmt.Sprintf("floats%d", rows))
+	e.p("MOVQ %s, SI", byteArg("SecondOut"))
+	e.p("ADDQ R13, SI")
+	e.p("CMPQ %s, $1", byteArg("Floats"))
+	e.p("JNE sums%d", rows)
 	e.floatRows(k, rows)
+	e.p("JMP stored%d", rows)
+	e.label(fmt.Sprintf("sums%d", rows))
+	for row := range rows {
+		e.wordStore(k, fmt.Sprintf("nosum%dof%d", row, rows), row)
+	}
 	e.label(fmt.Sprintf("stored%d", rows))
 	e.p("ADDQ $ByteTile__size, R8")
 	e.p("DECQ %s", byteArg("Count"))
@@ -270,12 +279,9 @@ func (e *emitter) byteFinish(k *byteTiles, rows int) {
 	}
 }
 
-// floatRows writes the epilogue of outputs in float32. The first vector of a row is
-// stored last, so that it stays where the second one has the same place.
+// floatRows writes the epilogue of outputs in float32.
 func (e *emitter) floatRows(k *byteTiles, rows int) {
 	low, high := k.at(2*k.rows), k.at(2*k.rows+1)
-	e.p("MOVQ %s, SI", byteArg("SecondOut"))
-	e.p("ADDQ R13, SI")
 	e.p("VBROADCASTSS %s, %s", byteArg("Low"), low)
 	e.p("VBROADCASTSS %s, %s", byteArg("High"), high)
 	for row := range rows {
@@ -287,9 +293,14 @@ func (e *emitter) floatRows(k *byteTiles, rows int) {
 			e.p("VMAXPS %s, %s, %s", low, r, r)
 			e.p("VMINPS %s, %s, %s", high, r, r)
 		}
-		e.byteStore(fmt.Sprintf("none%dof%d", row, rows), row,
-			fmt.Sprintf("VMOVUPS %s, (SI)(R14*1)", k.at(2*row+1)), fmt.Sprintf("VMOVUPS %s, (R13)(R14*1)", k.at(2*row)))
+		e.wordStore(k, fmt.Sprintf("none%dof%d", row, rows), row)
 	}
+}
+
+// wordStore stores a row of outputs of 32 bits. Its first vector is stored last, so that it
+// stays where the second one has the same place.
+func (e *emitter) wordStore(k *byteTiles, label string, row int) {
+	e.byteStore(label, row, fmt.Sprintf("VMOVUPS %s, (SI)(R14*1)", k.at(2*row+1)), fmt.Sprintf("VMOVUPS %s, (R13)(R14*1)", k.at(2*row)))
 }
 
 // byteStore stores a row unless its offset, R14, is negative.

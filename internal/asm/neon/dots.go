@@ -102,7 +102,16 @@ func (e *emitter) dotTile(k *dotTiles, rows int) {
 	e.dotCodes(sums)
 	e.p("B %s", label("stored"))
 	e.label(label("floats"))
+	e.field("SecondOut", secondAt)
+	e.p("ADD R%d, R%d", outAt, secondAt)
+	e.p("CMP $1, R16")
+	e.p("BNE %s", label("sums"))
 	e.dotFloats(sums)
+	e.p("B %s", label("stored"))
+	e.label(label("sums"))
+	for row, v := range sums {
+		e.wordStore(fmt.Sprintf("sum%dof%d", row, rows), row, v)
+	}
 	e.label(label("stored"))
 	e.p("ADD $ByteTile__size, R%d", tileAt)
 	e.p("SUBS $1, R%d", tilesLeft)
@@ -240,14 +249,11 @@ func (e *emitter) requantize(v, scales [4]int, zero int) {
 	e.sqxtun(v[0], v[2], true)
 }
 
-// dotFloats writes the epilogue of outputs in float32. The first vectors of a pixel are stored
-// last, so that they stay where the second ones have the same place.
+// dotFloats writes the epilogue of outputs in float32.
 func (e *emitter) dotFloats(sums [][4]int) {
 	const scales, low, high, bias = 0, 4, 5, 7
 	e.spread("Low", low)
 	e.spread("High", high)
-	e.field("SecondOut", secondAt)
-	e.p("ADD R%d, R%d", outAt, secondAt)
 	for i := range 4 {
 		e.ldrQ(scales+i, endsAt, 128+16*i)
 	}
@@ -259,13 +265,19 @@ func (e *emitter) dotFloats(sums [][4]int) {
 			e.fadd(r, r, bias)
 			e.clip(r, low, high)
 		}
-		e.storeRow(fmt.Sprintf("floats%dof%d", row, len(sums)), row, func() {
-			e.strQ(v[2], 21, 0)
-			e.strQ(v[3], 21, 16)
-			e.strQ(v[0], 16, 0)
-			e.strQ(v[1], 16, 16)
-		}, outAt, secondAt)
+		e.wordStore(fmt.Sprintf("floats%dof%d", row, len(sums)), row, v)
 	}
+}
+
+// wordStore stores a pixel's outputs of 32 bits. The first vectors are stored last, so that they
+// stay where the second ones have the same place.
+func (e *emitter) wordStore(label string, row int, v [4]int) {
+	e.storeRow(label, row, func() {
+		e.strQ(v[2], 21, 0)
+		e.strQ(v[3], 21, 16)
+		e.strQ(v[0], 16, 0)
+		e.strQ(v[1], 16, 16)
+	}, outAt, secondAt)
 }
 
 // storeRow stores a pixel, unless its offset is negative, at R16, from the output on, and R21,

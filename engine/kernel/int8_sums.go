@@ -1,0 +1,118 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Sums is a convolution of 8-bit codes whose outputs are the exact sums, in int32, as ONNX's
+// ConvInteger and MatMulInteger define them. Codes and sums are row-major. A product of matrices
+// is a convolution of pictures of one pixel.
+//
+// It takes these steps, with what is between them in the scratch:
+//
+//	endsOfSums   zero point  ─▶ biases of the sums (Ends)
+//	byteMove     codes       ─▶ codes, in U8x64 or U8x4
+//	inScratch    codes, Ends ─▶ the QConv itself: int32, in the rung's blocks or in rows of complete ones
+//	transpose    blocks      ─▶ the output; of a matrix unpad
+type Sums struct {
+	QConv        // from stored codes to blocks of int32
+	from  Layout // of the codes, U8
+	into  Layout // of the output, Planar
+	flip  uint8  // by which codes are stored
+}
+
+// NewSums returns a Sums; c.In is U8, c.Out is Planar, Group is 1. flip is 0x80 for signed codes,
+// otherwise 0. zero is their zero point as stored (XOR flip), which the padding has.
+func (r *Rung) NewSums(c *Conv, flip, zero uint8) *Sums {
+	s := &Sums{QConv: QConv{Conv: *c, Floats: &Floats{Sums: true}, InZero: zero}, from: c.In, into: c.Out, flip: flip}
+	bottom, right := c.beyond()
+	halo := Halo{c.PadTop, c.PadLeft, max(0, bottom), max(0, right)}
+	switch {
+	case s.matrix():
+		s.In = matrixLayout(U8x64, c.In.N, c.In.C, roundUp(c.In.C, 64))
+		s.Out = matrixLayout(r.Block, c.Out.N, c.Out.C, 4*roundUp(c.Out.C, r.Block.Channels()))
+		return s
+	case c.In.C <= 4 && c.DilationW == 1 && c.KernelW <= 16:
+		s.In = NewLayout(U8x4, c.In.N, c.In.C, c.In.H, c.In.W, halo)
+	default:
+		s.In = NewLayout(U8x64, c.In.N, c.In.C, c.In.H, c.In.W, halo)
+	}
+	s.In.Fill = zero
+	s.Out = NewLayout(r.Block, c.Out.N, c.Out.C, c.Out.H, c.Out.W, Halo{})
+	return s
+}
+
+// matrix reports whether input and output are matrices, whose rows are pictures of one pixel.
+func (s *Sums) matrix() bool {
+	return s.from.H*s.from.W == 1 && s.into.H*s.into.W == 1 && s.KernelH*s.KernelW == 1
+}
+
+// Sums plans a Sums with the weights that PackQConv has packed for it. A zero point that is
+// known only at run time, of a matrix, is at Memory.More[0], as the codes have it.
+func (r *Rung) Sums(s *Sums, w *QConvWeights) (Work, error) {
+	conv, err := r.QConv(&s.QConv, w)
+	if err != nil {
+		return Work{}, err
+	}
+	if s.from.Format != U8 || s.into.Format != Planar {
+		return Work{}, fmt.Errorf("%v: sums are made of u8, and planar", &s.Conv)
+	}
+	at, size := dynamicRooms{}, 0
+	room := func(at *int, bytes int) {
+		*at = size
+		size += roundUp(bytes, cacheLine)
+	}
+	room(&at.ends, roundUp(s.Out.C, 32)/32*floatEnds)
+	room(&at.codes, s.In.Size())
+	room(&at.convScratch, conv.Scratch)
+	blocks := !s.matrix() || s.Out.Image != s.into.Image
+	if blocks {
+		room(&at.rows, s.Out.Size())
+	}
+	var table *[256]uint8
+	if s.flip != 0 {
+		table = new([256]uint8)
+		for i := range table {
+			table[i] = uint8(i) ^ s.flip
+		}
+	}
+	move, err := r.ByteMove(ByteMove{From: s.from, To: s.In, Table: table})
+	if err != nil {
+		return Work{}, err
+	}
+	steps := []Step{&endsOfSums{s, w, at.ends}, toScratch{move.Steps[0], at.codes}}
+	for _, step := range conv.Steps {
+		steps = append(steps, &inScratch{step, at, blocks})
+	}
+	switch {
+	case s.matrix() && blocks:
+		steps = append(steps, &unpad{s.Out, s.into, at.rows})
+	case blocks:
+		steps = append(steps, fromScratch{newTranspose(r, s.Out, s.into, false), at.rows})
+	}
+	return Work{Steps: steps, Scratch: size}, nil
+}
+
+// endsOfSums computes the biases that take account of the codes' zero point.
+type endsOfSums struct {
+	s       *Sums
+	weights *QConvWeights
+	at      int
+}
+
+func (s *endsOfSums) Chunks() int { return 1 }
+
+func (s *endsOfSums) Run(_ int, m *Memory) {
+	zero := s.s.InZero
+	if len(m.More) > 0 {
+		zero = *(*uint8)(m.More[0]) ^ s.s.flip
+	}
+	for first := 0; first < s.s.Out.C; first += 32 {
+		sums := unsafe.Slice((*int32)(unsafe.Add(m.Scratch, s.at+first/32*floatEnds)), 32)
+		clear(sums)
+		for i := range min(32, s.s.Out.C-first) {
+			sums[i] = s.weights.products.zero(zero) * s.weights.bias[first+i]
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/pass"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// The inputs of ConvInteger and MatMulInteger. The zero point of x is input 2.
+var (
+	integerConv   = quantOperands{x: 0, w: 1, wScale: -1, wZero: 3, bias: -1, transposed: true}
+	integerMatMul = quantOperands{x: 0, w: 1, wScale: -1, wZero: 3, bias: -1}
+)
+
+const sumsZero = 2
+
+// sumsNode schedules a ConvInteger or MatMulInteger of constant weights; it reports false if the
+// kernels do not support it.
+func (b *builder) sumsNode(n *ir.Node) (bool, error) {
+	c, p := b.sumsConv(n)
+	if c == nil || !b.dynamicConstants(n, p) {
+		return false, nil
+	}
+	x := n.Inputs[0]
+	zero, known := b.quant.zeroOf(n.Input(sumsZero), b.fact(x).DType)
+	if !known && p.transposed { // it fills the padding
+		return false, nil
+	}
+	var in []place
+	for _, v := range []*ir.Value{x, n.Input(sumsZero)} {
+		if v == x || !known {
+			at, err := b.planar(v)
+			if err != nil {
+				return false, err
+			}
+			in = append(in, at)
+		}
+	}
+	size, err := b.planarSize(n.Outputs[0])
+	if err != nil {
+		return false, err
+	}
+	s := b.opt.Rung.NewSums(c, b.quant.flip(x), zero)
+	packed, err := b.packCodes(n, p, &s.QConv)
+	if err != nil {
+		return false, err
+	}
+	work, err := b.opt.Rung.Sums(s, packed)
+	if err != nil {
+		return false, err
+	}
+	out := place{buffer: b.newBuffer(size)}
+	b.places[n.Outputs[0]] = out
+	b.addWork(n, n.Op+" u8s8", work, in, nil, out)
+	return true, nil
+}
+
+// sumsConv is the geometry of a ConvInteger or a MatMulInteger, nil if the kernels do not
+// support it.
+func (b *builder) sumsConv(n *ir.Node) (*kernel.Conv, quantOperands) {
+	if n.Domain != "" || n.Op != "ConvInteger" && n.Op != "MatMulInteger" {
+		return nil, quantOperands{}
+	}
+	x, w := n.Inputs[0], b.constant(n.Inputs[1])
+	f, y := b.fact(x), b.fact(n.Outputs[0])
+	d, ok := f.Shape.Ints()
+	if !ok || w == nil || b.constant(x) != nil || pass.SignBit(f.DType) == 0 && f.DType != tensor.Uint8 || !b.fitsLimit(f.Shape) || !b.fitsLimit(y.Shape) || !b.oneZero(n) {
+		return nil, quantOperands{}
+	}
+	if n.Op == "MatMulInteger" {
+		if len(d) < 2 || w.Rank() != 2 {
+			return nil, quantOperands{}
+		}
+		rows := tensor.MustCount(d[:len(d)-1])
+		return &kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1,
+			In:  kernel.NewLayout(kernel.U8, rows, w.Dim(0), 1, 1, kernel.Halo{}),
+			Out: kernel.NewLayout(kernel.Planar, rows, w.Dim(1), 1, 1, kernel.Halo{})}, integerMatMul
+	}
+	if len(d) != 4 || w.Rank() != 4 {
+		return nil, quantOperands{}
+	}
+	c, ok := b.quant.convPads(n, w.Dim(2), w.Dim(3))
+	if !ok || c.Group != 1 {
+		return nil, quantOperands{}
+	}
+	o, _ := y.Shape.Ints()
+	c.In = kernel.NewLayout(kernel.U8, d[0], d[1], d[2], d[3], kernel.Halo{})
+	c.Out = kernel.NewLayout(kernel.Planar, o[0], o[1], o[2], o[3], kernel.Halo{})
+	if !b.paddedFits(c) {
+		return nil, quantOperands{}
+	}
+	return c, integerConv
+}
+
+// oneZero reports whether the zero point of x, if there is one, is a single number.
+func (b *builder) oneZero(n *ir.Node) bool {
+	v := n.Input(sumsZero)
+	if v == nil {
+		return true
+	}
+	f := b.fact(v)
+	count, ok := f.Shape.Count()
+	return ok && count == 1 && f.DType == b.fact(n.Inputs[0]).DType
+}
