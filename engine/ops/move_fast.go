@@ -15,9 +15,17 @@ func (c *Call) move(w *walk, y, x *tensor.Tensor) error {
 	}
 	switch y.DType().Size() {
 	case 1:
-		return moveRows(c, w, y.Bytes(), x.Bytes())
+		dst, src := y.Bytes(), x.Bytes()
+		if s := w.squares(); s != nil && min(s.rows, s.columns) >= 8 {
+			return s.move(c, 0.3, func(y, x, rows, columns int) { transposeBytes(dst[y:], src[x:], s.dstRow, s.srcRow, rows, columns) })
+		}
+		return moveRows(c, w, dst, src)
 	case 2:
-		return moveRows(c, w, words[uint16](y), words[uint16](x))
+		dst, src := words[uint16](y), words[uint16](x)
+		if s := w.squares(); s != nil && min(s.rows, s.columns) >= 4 {
+			return s.move(c, 0.4, func(y, x, rows, columns int) { transposeHalves(dst[y:], src[x:], s.dstRow, s.srcRow, rows, columns) })
+		}
+		return moveRows(c, w, dst, src)
 	case 4:
 		dst, src := words[uint32](y), words[uint32](x)
 		if c.Run.Kernel != nil {
@@ -88,12 +96,7 @@ func moveRows[T any](c *Call, w *walk, dst, src []T) error {
 	}
 	if s := w.squares(); s != nil {
 		return s.move(c, 1, func(y, x, rows, columns int) {
-			for i := range rows {
-				to := dst[y+i:]
-				for j, v := range src[x+i*s.srcRow:][:columns] {
-					to[j*s.dstRow] = v
-				}
-			}
+			transposeEach(dst[y:], src[x:], s.dstRow, s.srcRow, rows, columns)
 		})
 	}
 	return c.rows(w, 1.5, func(n int, at []int) {
