@@ -125,26 +125,24 @@ type hits struct {
 }
 
 // each calls f for every window of every plane: plane counts images and channels,
-// o the elements of the output.
+// o the elements of the output. What a window covers is the same in all planes.
 func (s *slide) each(r *Run, planes int, f func(plane, o int, w *hits)) error {
 	if s.outSize() == 0 {
 		return nil // nothing to compute, whatever the number of planes
 	}
-	o := 0
-	for plane := range planes {
-		for oz := range s.out[0] {
-			for oy := range s.out[1] {
-				if err := r.Check(); err != nil {
-					return err
-				}
-				for ox := range s.out[2] {
-					s.at = [3]int{oz, oy, ox}
-					if err := s.collect(r); err != nil {
-						return err
-					}
-					f(plane, o, &s.hits)
-					o++
-				}
+	work := 0 // since the last check
+	for o := range s.outSize() {
+		s.at = [3]int{o / s.out[2] / s.out[1], o / s.out[2] % s.out[1], o % s.out[2]}
+		if err := s.collect(r); err != nil {
+			return err
+		}
+		for plane := range planes {
+			f(plane, plane*s.outSize()+o, &s.hits)
+			if work += len(s.hits.offsets) + 10; work < 1<<16 {
+				continue
+			}
+			if work = 0; r.Check() != nil {
+				return r.Check()
 			}
 		}
 	}
@@ -269,10 +267,21 @@ func (op *lpPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 func (op *lpPool) Eval(c *Call) error {
-	each := func(x float64) float64 { return math.Pow(math.Abs(x), op.p) }
+	each := powerOf(op.p)
 	root := func(sum float64, _ *hits) float64 { return math.Pow(sum, 1/op.p) }
 	return evalReal(c, func(c *Call) error { return evalPool[float32](c, &op.window, each, root) },
 		func(c *Call) error { return evalPool[float64](c, &op.window, each, root) })
+}
+
+// powerOf returns |x|^p; math.Pow would take most of the time of a norm.
+func powerOf(p float64) func(x float64) float64 {
+	switch p {
+	case 1:
+		return math.Abs
+	case 2:
+		return func(x float64) float64 { return x * x }
+	}
+	return func(x float64) float64 { return math.Pow(math.Abs(x), p) }
 }
 
 // globalPool reduces each channel of an image to one number: last(add(… add(first, x0) …, xn), n).
@@ -305,8 +314,13 @@ func newGlobalLpPool1(n *ir.Node) (Op, error) {
 }
 
 func globalLp(a *ir.Attrs, p float64) (Op, error) {
-	return &globalPool{add: func(sum, x float64) float64 { return sum + math.Pow(math.Abs(x), p) },
-		last: func(sum float64, n int) float64 { return math.Pow(sum, 1/p) }}, checkP(a, p)
+	each := powerOf(p)
+	op := &globalPool{add: func(sum, x float64) float64 { return sum + each(x) },
+		last: func(sum float64, n int) float64 { return math.Pow(sum, 1/p) }}
+	if p == 2 {
+		op.line = reduceLines["ReduceL2"]
+	}
+	return op, checkP(a, p)
 }
 
 // Infer: X [N C spatial…] → [N C 1…].

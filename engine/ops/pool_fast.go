@@ -69,7 +69,7 @@ func (c *Call) poolRows(w *window, op vec.Pair, none float32, count func(s *slid
 	}
 	unit := 0.1*float64(s.in[2]*s.span[0].kernel*s.span[1].kernel) + across*float64(width*s.span[2].kernel) + 30
 	return true, c.share(len(dst)/width, unit, func(from, to int) {
-		sum, by := make([]float32, s.in[2]), make([]float32, len(counts))
+		sum, by := make([]float32, s.in[2]), make([]float32, width)
 		for i := from; i < to; i++ {
 			out := dst[i*width:][:width]
 			plane, oz, oy := i/s.out[1]/s.out[0], i/s.out[1]%s.out[0], i%s.out[1]
@@ -77,7 +77,7 @@ func (c *Call) poolRows(w *window, op vec.Pair, none float32, count func(s *slid
 				out[o] = none
 			}
 			if s.joinRows(v, op, sum, src[plane*s.inSize():][:s.inSize()], oz, oy) {
-				s.joinTaps(v, op, out, sum)
+				s.joinTaps(v, op, out, sum, by)
 			}
 			if count != nil {
 				v.Apply(vec.Affine, by, counts, float32(count(s, 0, oz)*count(s, 1, oy)), 0)
@@ -107,8 +107,9 @@ func (s *slide) joinRows(v *vec.Unit, op vec.Pair, sum, plane []float32, oz, oy 
 	return z0 < z1 && y0 < y1
 }
 
-// joinTaps joins the elements of a row that each window covers with those of out.
-func (s *slide) joinTaps(v *vec.Unit, op vec.Pair, out, row []float32) {
+// joinTaps joins the elements of a row that each window covers with those of out. room is as
+// long as out.
+func (s *slide) joinTaps(v *vec.Unit, op vec.Pair, out, row, room []float32) {
 	p := s.span[2]
 	// The taps of the last window that lie behind the row's begin, and of the first before its end.
 	k, _ := tapsIn((s.out[2]-1)*p.stride-p.before, p, 0, s.in[2])
@@ -120,19 +121,13 @@ func (s *slide) joinTaps(v *vec.Unit, op vec.Pair, out, row []float32) {
 		}
 		at := first*p.stride + k*p.dilation - p.before
 		to := out[first:last]
-		switch {
-		case p.stride == 1:
-			v.Zip(op, to, to, row[at:][:len(to)])
-		case op == vec.Max:
-			for i, best := range to {
-				if e := row[at+i*p.stride]; e > best || e != e {
-					to[i] = e
-				}
-			}
-		default:
+		from := row[at:]
+		if p.stride > 1 {
+			from = room
 			for i := range to {
-				to[i] += row[at+i*p.stride]
+				room[i] = row[at+i*p.stride]
 			}
 		}
+		v.Zip(op, to, to, from[:len(to)])
 	}
 }
