@@ -36,6 +36,8 @@ type Rung struct {
 	Winograd8, Winograd16           winogradUnit
 	SmallWinograd8, SmallWinograd16 winogradUnit
 
+	Tile64 tile64
+
 	// Activate applies act in place to n numbers, a multiple of 8.
 	Activate func(p unsafe.Pointer, n int, act Activation)
 
@@ -102,7 +104,7 @@ func purego() Rung {
 	return Rung{Name: "purego", Block: F32x8,
 		TileConv: plainTileConv,
 		GemmUnit: plainGemm, Gemms: vectorGemms, QConvs: plainQConvs, Bytes: plainBytes,
-		ConvTile8: convTile8, ConvTile16: convTile16,
+		ConvTile8: convTile8, ConvTile16: convTile16, Tile64: plainTile64,
 		Winograd8: plainWinograd8, Winograd16: plainWinograd16,
 		SmallWinograd8: plainSmallWinograd(8), SmallWinograd16: plainSmallWinograd(16), Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,

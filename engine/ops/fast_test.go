@@ -268,7 +268,9 @@ func TestFastProducts(t *testing.T) {
 		// Sums of K products of ordinary numbers: 1e-5 of the output's size.
 		k := float64(s[0][len(s[0])-1])
 		plain := slices.Contains(s[0], 0)
-		fastRow{op: "MatMul", version: 13, in: list(random(int64(i), s[0]...), random(int64(i+50), s[1]...)), relative: 1e-5, absolute: 5e-5 * math.Sqrt(k+1), plain: plain}.check(t)
+		a, b := random(int64(i), s[0]...), random(int64(i+50), s[1]...)
+		fastRow{op: "MatMul", version: 13, in: list(a, b), relative: 1e-5, absolute: 5e-5 * math.Sqrt(k+1), plain: plain}.check(t)
+		fastRow{op: "MatMul", version: 13, in: list(as(tensor.Float64, a), as(tensor.Float64, b)), relative: 1e-13, absolute: 1e-13 * (k + 1), plain: plain || len(s[0]) < 2 || s[0][len(s[0])-2] < 4}.check(t)
 	}
 	for i, in := range [][]*tensor.Tensor{
 		list(random(1, 9, 40), random(2, 40, 21), random(3, 21)), list(random(1, 9, 40), random(2, 21, 40), random(3, 9, 1)),
@@ -283,6 +285,10 @@ func TestFastProducts(t *testing.T) {
 			a["transA"] = 1
 		}
 		fastRow{op: "Gemm", version: 13, attrs: a, in: in, relative: 1e-5, absolute: 5e-4}.check(t)
+		for k, x := range in {
+			in[k] = as(tensor.Float64, x)
+		}
+		fastRow{op: "Gemm", version: 13, attrs: a, in: in, relative: 1e-13, absolute: 1e-12, plain: in[0].Dim(0) < 4}.check(t)
 	}
 }
 

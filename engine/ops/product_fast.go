@@ -46,9 +46,12 @@ func (c *Call) planned(a, b *tensor.Tensor, describe func() *kernel.Gemm) *plann
 	return p
 }
 
-// EvalFast multiplies float32 matrices with the kernels.
+// EvalFast multiplies matrices of float32 and float64 with the kernels.
 func (matMul) EvalFast(c *Call) (bool, error) {
 	a, b := c.In[0], c.In[1]
+	if float64s(a, b) {
+		return c.matMul64()
+	}
 	if c.vec(a, b) == nil || a.Rank() == 0 || b.Rank() == 0 || a.Len() == 0 || b.Len() == 0 {
 		return false, nil
 	}
@@ -93,6 +96,9 @@ func (p *matrixProduct) gemm() *kernel.Gemm {
 // kernel adds (its residual).
 func (op *gemm) EvalFast(c *Call) (bool, error) {
 	a, b, bias := c.In[0], c.In[1], c.input(2)
+	if float64s(a, b) {
+		return op.gemm64(c)
+	}
 	if c.vec(a, b) == nil || bias != nil && bias.DType() != tensor.Float32 || a.Len() == 0 || b.Len() == 0 || a.Rank() != 2 || b.Rank() != 2 {
 		return false, nil
 	}

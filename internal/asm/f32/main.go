@@ -36,6 +36,7 @@ var programs = []program{
 	{"overlap_f32", overlaps, nil},
 	{"iou_f64", ious, nil},
 	{"peak_f32", peaks, nil},
+	{"product_f64", products64, nil},
 	{"bytes_avx512", byteRows(zmm), nil},
 	{"bytes_avx2", byteRows(ymm), nil},
 	{"vec_unary", alongRows(unaries), nil},
