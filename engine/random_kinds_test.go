@@ -385,7 +385,7 @@ func growPieces(g *randomGraph) {
 	g.node("Concat", parts[:1+g.rng.Intn(3)], ir.AttrInt("axis", axis))
 }
 
-// growShuffle is ShuffleNet's exchange of channels, or blocks to pixels.
+// growShuffle is ShuffleNet's exchange of channels, in two parts at times, or blocks to pixels.
 func growShuffle(g *randomGraph) {
 	x, ok := g.one(func(t *tensor.Tensor) bool { return picture(t) && t.Len() > 0 })
 	if !ok {
@@ -397,7 +397,10 @@ func growShuffle(g *randomGraph) {
 			return
 		}
 		if x, ok = g.node("Transpose", []made{x}, ir.AttrInts("perm", 0, 2, 1, 3, 4)); ok {
-			g.node("Reshape", []made{x, g.ints(from(g, n, -1), c, h, w)})
+			x, ok = g.node("Reshape", []made{x, g.ints(from(g, n, -1), c, h, w)})
+		}
+		if half := g.rng.Intn(c); ok && half > 0 {
+			g.many("Split", 2, []made{x, g.ints(half, c-half)}, ir.AttrInt("axis", 1))
 		}
 		return
 	}

@@ -97,6 +97,11 @@ type Rung struct {
 	// Deinterleave16 convert pixels to that number of planes.
 	Interleave8, Interleave16     func(dst, src unsafe.Pointer, plane, channels, pixels int)
 	Deinterleave8, Deinterleave16 func(dst, src unsafe.Pointer, plane, channels, pixels int)
+
+	// Shuffle8 and Shuffle16 choose the numbers of pixels of 8 or 16 from those of two
+	// pixels side by side: number i is number lanes[i] (of int32) of a's and b's. Where
+	// that is negative, it is 0 if rest is 0, else as it was. dst may be a or b.
+	Shuffle8, Shuffle16 func(dst, a, b, lanes unsafe.Pointer, rest, pixels int)
 }
 
 // purego is the lowest rung, which has the twins.
@@ -114,6 +119,7 @@ func purego() Rung {
 		Broadcast8: plainBroadcasts(8), Broadcast16: plainBroadcasts(16), SumRow8: sumRow8, SumRow16: sumRow16,
 		ScaleRows8: scaleRows8, ScaleRows16: scaleRows16,
 		Interleave8: interleave8, Interleave16: interleave16, Deinterleave8: deinterleave8, Deinterleave16: deinterleave16,
+		Shuffle8: shuffle8, Shuffle16: shuffle16,
 	}
 }
 

@@ -97,6 +97,9 @@ func (s *byteMaxStep) Spans(chunk int) (reads, writes RowSpan) {
 func (s *pointwise) Spans(chunk int) (reads, writes RowSpan) { return s.through(chunk, &pixelwise) }
 
 // Spans is part of Local.
+func (s *shuffling) Spans(chunk int) (reads, writes RowSpan) { return s.through(chunk, &pixelwise) }
+
+// Spans is part of Local.
 func (s *bytePair) Spans(chunk int) (reads, writes RowSpan) { return s.through(chunk, &pixelwise) }
 
 // Spans is part of Local.

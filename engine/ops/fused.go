@@ -16,6 +16,7 @@ var fused = []Def{
 	{Domain: Internal, Name: "Conv", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{2, 5}, Out: Exactly(1), New: newFusedConv},
 	{Domain: Internal, Name: "Activate", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: newActivate},
 	{Domain: Internal, Name: "ScaleShift", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(3), Out: Exactly(1), New: newScaleShift},
+	{Domain: Internal, Name: "Shuffle", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{1, Many}, Out: Exactly(1), New: newShuffle},
 }
 
 // FusedConv is a convolution of two or three dimensions with its epilogue: y = act(conv(X, W·S) + B

@@ -37,6 +37,7 @@ type Pass struct {
 //   - "channels", "widen" and "contrib" come first, because they replace operators by others that the
 //     later passes know. "quant" precedes "fold", which would otherwise convert weights of 8 bits to
 //     float32; all others that look for constants follow it.
+//   - "shuffle" follows "fold", which computes where its slices begin.
 //   - "pad", "rows" and "focus" change what a convolution reads, so they precede "conv", after which it
 //     is no longer a Conv of the standard.
 //   - "batchnorm" follows "conv", because the fused form takes a scale beside its weights, which then
@@ -58,6 +59,7 @@ var All = []Pass{
 	{"pad", "moves zero padding into the convolution or average pool after it", movePads},
 	{"rows", "lets convolutions of one dimension work on pictures of one row", asRows},
 	{"focus", "lets a convolution of every second pixel, side by side as channels, read the picture itself", focus},
+	{"shuffle", "makes one choice of channels of a channel shuffle and what is concatenated before and sliced after it", shuffle},
 	{"conv", "gives convolutions of two and three dimensions their fused form", fuseConv},
 	{"batchnorm", "turns batch normalisation into a scale and a shift; moves scales and shifts into the convolution before them", batchNorm},
 	{"clip", "turns maxima and minima with a number into clips", joinClip},

@@ -69,6 +69,13 @@ func (n net) row() *ir.Value {
 	return n.node("Reshape", n.x, n.Const("", tensor.Of([]int64{1, 36, 4})))
 }
 
+// shuffle lays the channels of x in turns of two groups, by way of a transposition.
+func (n net) shuffle(x *ir.Value, perm ...int) *ir.Value {
+	x = n.node("Reshape", x, n.Const("", tensor.Of([]int64{1, 2, -1, 6, 6})))
+	x = n.Node("Transpose", []*ir.Value{x}, ir.AttrInts("perm", perm...))
+	return n.node("Reshape", x, n.Const("", tensor.Of([]int64{1, -1, 6, 6})))
+}
+
 func (n net) node(op string, inputs ...*ir.Value) *ir.Value { return n.Node(op, inputs) }
 
 // TestPasses holds each pass to what it makes of a graph, and to what it must
@@ -109,6 +116,19 @@ func TestPasses(t *testing.T) {
 			p := n.node("Pad", n.x, n.Const("", tensor.Of([]int64{0, 0, 1, 1, 0, 0, 1, 1}, 8)))
 			return n.node("Conv", p, p)
 		}, "Pad Conv"},
+		{"a channel shuffle between a concatenation and slices", "shuffle", func(n net) *ir.Value {
+			y := n.shuffle(n.Node("Concat", []*ir.Value{n.x, n.node("Exp", n.x)}, ir.AttrInt("axis", 1)), 0, 2, 1, 3, 4)
+			half := n.Nodes("Split", 2, []*ir.Value{y}, ir.AttrInt("axis", 1))
+			rows := n.node("Slice", half[0], n.Const("", tensor.Of([]int64{1})), n.Const("", tensor.Of([]int64{3})), n.Const("", tensor.Of([]int64{2})))
+			return n.node("MatMul", half[1], n.Node("Transpose", []*ir.Value{rows}, ir.AttrInts("perm", 0, 1, 3, 2)))
+		}, "Exp vision.internal.Shuffle vision.internal.Shuffle Slice Transpose MatMul"},
+		{"another transposition stays", "shuffle", func(n net) *ir.Value { return n.shuffle(n.x, 0, 2, 1, 4, 3) }, "Reshape Transpose Reshape"},
+		{"a gather of channels", "shuffle", func(n net) *ir.Value {
+			return n.Node("Gather", []*ir.Value{n.x, n.Const("", tensor.Of([]int64{3, -4, 1}))}, ir.AttrInt("axis", 1))
+		}, "vision.internal.Shuffle"},
+		{"a gather of rows stays", "shuffle", func(n net) *ir.Value {
+			return n.Node("Gather", []*ir.Value{n.x, n.Const("", tensor.Of([]int64{3, -4, 1}))}, ir.AttrInt("axis", 2))
+		}, "Gather"},
 		{"every second pixel", "focus dead", func(n net) *ir.Value { return n.focus(corner{0, 0}, corner{1, 0}, corner{0, 1}, corner{1, 1}) }, "Conv"},
 		{"every second pixel, some twice", "focus dead", func(n net) *ir.Value { return n.focus(corner{0, 0}, corner{1, 0}, corner{1, 0}, corner{1, 1}) },
 			"Slice Slice Slice Slice Slice Slice Slice Slice Concat Conv"},

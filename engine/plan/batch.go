@@ -201,6 +201,7 @@ var rules = []rule{
 	}},
 	// along an axis, which may be any but the first
 	{ops: []string{"Concat"}, inputs: "+", when: alongOther},
+	{ops: []string{"Shuffle"}, inputs: "x"},
 	{ops: []string{"Softmax", "LogSoftmax"}, inputs: "x", when: alongOther},
 	{ops: []string{"LayerNormalization"}, inputs: "x+", when: alongOther},
 	{ops: []string{"Split"}, inputs: "xw", when: func(_ pair, _ *ir.Node, a *ir.Attrs) bool { return a.Int("axis", 0) > 0 }},

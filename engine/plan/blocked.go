@@ -26,6 +26,9 @@ type layoutSpec struct {
 	halo   kernel.Halo // the widest that a reader needs
 	root   *ir.Value   // the concatenation whose buffer it lies in, nil: its own
 	from   int         // its first channel there
+	within *ir.Value   // the value of which it is a part that is read there, see shuffle.go; nil: none
+	first  int         // its first channel there
+	viewed bool        // parts of it are read where it lies
 }
 
 // assign decides which nodes run on blocked activations and how each value is
@@ -47,13 +50,17 @@ func (b *builder) assign(nodes []*ir.Node) {
 			continue
 		}
 		b.roles[n] = r
-		b.specs[n.Outputs[0]] = &layoutSpec{format: b.opt.Rung.Block}
+		for _, v := range n.Outputs {
+			b.specs[v] = &layoutSpec{format: b.opt.Rung.Block}
+		}
 	}
 	b.countConvsAfter(nodes)
 	b.foldGates(nodes)
 	for i := len(nodes) - 1; i >= 0; i-- { // readers first
 		if n := nodes[i]; b.roles[n] != outside {
-			b.specs[n.Outputs[0]].format = b.format(n)
+			for _, v := range n.Outputs {
+				b.specs[v].format = b.format(n, v)
+			}
 		}
 	}
 	for _, n := range nodes {
@@ -67,6 +74,11 @@ func (b *builder) assign(nodes []*ir.Node) {
 			}
 		}
 	}
+	for i := len(nodes) - 1; i >= 0; i-- { // parts of parts first
+		if n := nodes[i]; b.roles[n] == parts {
+			b.viewParts(n)
+		}
+	}
 	for i := len(nodes) - 1; i >= 0; i-- { // the widest concatenation first
 		if n := nodes[i]; b.roles[n] == concat {
 			b.joinConcat(n)
@@ -78,7 +90,7 @@ func (b *builder) assign(nodes []*ir.Node) {
 // operands already.
 func (b *builder) fedBlocked(n *ir.Node, r role) bool {
 	switch r {
-	case combine, concat:
+	case combine, concat, shuffle:
 		for _, v := range n.Inputs {
 			if b.specs[v] == nil {
 				return false
@@ -104,11 +116,11 @@ func (b *builder) narrow() kernel.Format {
 	return kernel.Split32
 }
 
-// format is the format that the readers of a node's output want. Values for the
+// format is the format that the readers of an output of n want. Values for the
 // tile unit are split into bfloat16 halves as they are written, not in a pass of
 // their own, unless other readers need plain numbers.
-func (b *builder) format(n *ir.Node) kernel.Format {
-	tile, plain := b.votes(n.Outputs[0])
+func (b *builder) format(n *ir.Node, v *ir.Value) kernel.Format {
+	tile, plain := b.votes(v)
 	if tile > 0 && plain == 0 && b.canSplit(n) {
 		return b.narrow()
 	}
@@ -174,12 +186,12 @@ func (b *builder) wants(n *ir.Node, v *ir.Value) preference {
 			return anyFormat // what it multiplies with is planar
 		}
 		tile = b.writesTile(n)
-	case activate, combine, concat:
+	case activate, combine, concat, parts:
 		tile = b.writesTile(n)
 	case resize:
 		t := b.resizing(n) // moves pixels of any format, but adds up only float32
 		tile = t.rows.Picks() && t.columns.Picks() && b.writesTile(n)
-	case scaleShift, dynamic, roundCodes, transposed:
+	case scaleShift, dynamic, roundCodes, transposed, shuffle:
 	default: // pools, which widen pixels as they read, and nodes that read row-major values
 		return anyFormat
 	}
@@ -189,8 +201,15 @@ func (b *builder) wants(n *ir.Node, v *ir.Value) preference {
 	return plainBlocks
 }
 
-// writesTile reports whether a node writes 32-channel pixels.
-func (b *builder) writesTile(n *ir.Node) bool { return b.specs[n.Outputs[0]].format == b.narrow() }
+// writesTile reports whether a node writes 32-channel pixels, and nothing else.
+func (b *builder) writesTile(n *ir.Node) bool {
+	for _, v := range n.Outputs {
+		if b.specs[v].format != b.narrow() {
+			return false
+		}
+	}
+	return true
+}
 
 // wantHalo widens the halo of a convolution's input to its padding.
 func (b *builder) wantHalo(n *ir.Node) {
@@ -237,14 +256,18 @@ func (b *builder) joinConcat(n *ir.Node) {
 	}
 	to := b.specs[root]
 	at := base
-	for _, v := range n.Inputs {
-		_, c, _, _ := b.dims(v)
-		s := b.specs[v]
-		if s.root == nil && !b.joined[v] && s.format == to.format && at%to.format.Channels() == 0 && b.roles[v.Node] != globalPool {
-			s.root, s.from, b.joined[root] = root, at, true
-			b.shareHalo(to, s)
+	for i, v := range n.Inputs {
+		if b.specs[v].within != nil { // in its place if all of that value is
+			v, _ = b.wholeOf(n.Inputs[i:])
 		}
-		at += c
+		if v != nil {
+			s := b.specs[v]
+			if s.root == nil && s.within == nil && !b.joined[v] && s.format == to.format && at%to.format.Channels() == 0 && b.roles[v.Node] != globalPool {
+				s.root, s.from, b.joined[root] = root, at, true
+				b.shareHalo(to, s)
+			}
+		}
+		at += b.channels(n.Inputs[i])
 	}
 }
 

@@ -25,6 +25,8 @@ const (
 	pixelGate              // product with one number per pixel: [1 64 56 56]·[1 1 56 56], see across.go
 	concat                 // along channels
 	resize                 // of rows and columns
+	shuffle                // a choice of channels, see shuffle.go
+	parts                  // channels side by side, of a Slice or Split, see shuffle.go
 )
 
 // convertsInput reports whether it is worth converting a planar input to blocks for a node
@@ -36,6 +38,9 @@ func (r role) convertsInput() bool {
 // role returns the role that a node can have. Whether it gets it depends on its
 // neighbours too: see assign.
 func (b *builder) role(n *ir.Node) role {
+	if _, ok := b.partsOf(n); ok {
+		return parts
+	}
 	if len(n.Outputs) != 1 || !b.picture(n.Outputs[0]) || n.Input(0) == nil || !b.picture(n.Inputs[0]) {
 		return outside
 	}
@@ -56,6 +61,8 @@ func (b *builder) role(n *ir.Node) role {
 		return activate
 	case *ops.ScaleShift:
 		return scaleShift
+	case *ops.Shuffle:
+		return shuffle
 	}
 	if n.Domain != "" {
 		return outside
@@ -86,14 +93,14 @@ func (b *builder) role(n *ir.Node) role {
 }
 
 // readBlocked reports whether a reader of v may want it blocked. Concatenations count
-// whatever reads them, and resizings do not count, so that the question goes no further
+// whatever reads them, and resizings and slices do not count, so that the question goes no further
 // than one node.
 func (b *builder) readBlocked(v *ir.Value) bool {
 	for _, r := range b.readers[v] {
 		switch r.Op {
 		case "Concat":
 			return true
-		case "Resize", "Upsample":
+		case "Resize", "Upsample", "Slice", "Split":
 		default:
 			if b.role(r) != outside {
 				return true

@@ -123,7 +123,7 @@ func (b *builder) isPlanar(v *ir.Value) bool {
 // that saves reading lines into the cache only to overwrite them.
 func (b *builder) output(y, z *ir.Value, at place) place {
 	s, zs := b.specs[y], b.specs[z]
-	if s.root == nil && zs != nil && zs.root == nil && !b.joined[z] && !b.joined[y] && b.readersLeft[z] == 1 && !b.needed[z] &&
+	if s.root == nil && zs != nil && zs.root == nil && zs.within == nil && !zs.viewed && !b.joined[z] && !b.joined[y] && b.readersLeft[z] == 1 && !b.needed[z] &&
 		b.blocked[z] == at && at.layout == b.layout(y, s.format) {
 		return at
 	}

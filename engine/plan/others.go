@@ -46,6 +46,10 @@ func (b *builder) otherNode(n *ir.Node, r role) (bool, error) {
 		return true, b.concatNode(n)
 	case resize:
 		return true, b.resizeNode(n)
+	case shuffle:
+		return true, b.chooseChannels(n, n.Inputs, n.Operator.(*ops.Shuffle).Channels, n.Outputs[0])
+	case parts:
+		return true, b.partsNode(n)
 	}
 	return false, nil
 }
@@ -245,7 +249,7 @@ func (b *builder) concatNode(n *ir.Node) error {
 	}
 	at := 0
 	for _, v := range n.Inputs {
-		if vs := b.specs[v]; vs == nil || vs.root != root || vs.from != base+at {
+		if !b.lies(v, root, base+at) {
 			if err := b.copyPart(n, v, out, at); err != nil {
 				return err
 			}
@@ -256,22 +260,28 @@ func (b *builder) concatNode(n *ir.Node) error {
 	return nil
 }
 
-// copyPart schedules the copy of an operand to the channels of a concatenation from first
-// on. Within a block, channels can only be moved between float32.
-func (b *builder) copyPart(n *ir.Node, v *ir.Value, out place, first int) error {
-	aligned := first%out.layout.Format.Channels() == 0
-	from, err := b.inAnyFormat(v, out.layout.Format)
-	if err == nil && !aligned && from.layout.Format != b.opt.Rung.Block {
-		from, err = b.inFormat(v, b.opt.Rung.Block)
+// lies reports whether a value lies in the buffer of a concatenation from a channel on,
+// alone or as part of one that does.
+func (b *builder) lies(v, root *ir.Value, from int) bool {
+	s := b.specs[v]
+	if s != nil && s.within != nil {
+		return b.lies(s.within, root, from-s.first)
 	}
+	return s != nil && s.root == root && s.from == from
+}
+
+// copyPart schedules the copy of an operand to the channels of a concatenation from first
+// on.
+func (b *builder) copyPart(n *ir.Node, v *ir.Value, out place, first int) error {
+	if first%out.layout.Format.Channels() > 0 {
+		return b.mergePart(n, v, out, first)
+	}
+	from, err := b.inAnyFormat(v, out.layout.Format)
 	if err != nil {
 		return err
 	}
-	to := out
-	if aligned {
-		to, first = channelsOf(out, first, b.channels(v)), 0
-	}
-	w, err := b.opt.Rung.Convert(from.layout, to.layout, first)
+	to := channelsOf(out, first, b.channels(v))
+	w, err := b.opt.Rung.Convert(from.layout, to.layout, 0)
 	if err != nil {
 		return err
 	}

@@ -64,9 +64,17 @@ func (n *network) op(op string, inputs []*ir.Value, attrs ...*ir.Attr) *ir.Value
 // opOf is op for operators of another domain.
 func (n *network) opOf(domain string, version int, op string, inputs []*ir.Value, attrs ...*ir.Attr) *ir.Value {
 	n.t.Helper()
+	return n.many(domain, version, op, 1, inputs, attrs...)[0]
+}
+
+// many is opOf for operators of several outputs.
+func (n *network) many(domain string, version int, op string, outputs int, inputs []*ir.Value, attrs ...*ir.Attr) []*ir.Value {
+	n.t.Helper()
 	node := &ir.Node{Name: op, Domain: domain, Op: op, Version: version, Inputs: inputs, Attrs: attrs}
-	out := n.NewValue(op, ir.Fact{})
-	out.Node, node.Outputs = node, []*ir.Value{out}
+	for range outputs {
+		out := n.NewValue(op, ir.Fact{})
+		out.Node, node.Outputs = node, append(node.Outputs, out)
+	}
 	if err := ops.BindNode(node, ops.Find(domain, op, version)); err != nil {
 		n.t.Fatal(err)
 	}
@@ -74,9 +82,11 @@ func (n *network) opOf(domain string, version int, op string, inputs []*ir.Value
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	out.Fact = facts[0]
+	for i, out := range node.Outputs {
+		out.Fact = facts[i]
+	}
 	n.Nodes = append(n.Nodes, node)
-	return out
+	return node.Outputs
 }
 
 // run optimises and plans a copy of the graph and returns its outputs, and the

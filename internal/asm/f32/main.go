@@ -28,6 +28,7 @@ var programs = []program{
 	{"rows_f32", rowKernels, nil},
 	{"window_f32", windows, nil},
 	{"transpose_f32", alongRows(transposes), nil},
+	{"shuffle_f32", shuffles, nil},
 	{"split_f32", splits, nil},
 	{"activate_f32", activations, nil},
 	{"depth_f32", depthRows, depthTable},
