@@ -12,6 +12,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/built"
 )
 
 // quantised adds DynamicQuantizeLinear and returns codes, scale and zero point.
@@ -268,7 +269,7 @@ func TestIntegerSums(t *testing.T) {
 					nodes[3] = operand("wZero", wZero, k&4 > 0)
 				}
 				b.Output("y", b.Node(c.op, nodes, c.attrs...))
-				out, err := opened(t, b, opts...).Run(context.Background(), in)
+				out, err := built.Session(t, b, opts...).Run(context.Background(), in)
 				if err != nil {
 					t.Fatalf("row %d, case %d: %v", i, k, err)
 				}
