@@ -11,8 +11,8 @@ import (
 )
 
 // measure quantises by a placement and compares the result with the float32 network
-// on samples.
-func (q *quantizer) measure(p *placement) (*Result, error) {
+// on a number of samples, spread over those that are compared.
+func (q *quantizer) measure(p *placement, count int) (*Result, error) {
 	e := &Result{Agreement: -1}
 	model, _, err := q.exportInto(p, e)
 	if err != nil {
@@ -30,7 +30,10 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 	defer s.Close()
 	var off, all float64
 	scores, same := 0, 0
-	for i, want := range q.want {
+	count = min(count, len(q.want))
+	for k := range count {
+		i := k * len(q.want) / count
+		want := q.want[i]
 		_, out, err := q.sample(s, i)
 		if err != nil {
 			return nil, err
@@ -59,7 +62,7 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 			}
 		}
 	}
-	e.Compared = len(q.want)
+	e.Compared = count
 	if e.Error = math.Sqrt(off / math.Max(all, 1e-300)); !(e.Error <= math.MaxFloat64) {
 		return nil, errors.New("the quantised network gives NaN or infinity where the network in float32 gives numbers; keep the layers before that in float32 (Options.Float, --float)")
 	}

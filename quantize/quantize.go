@@ -12,8 +12,8 @@
 // Activations become uint8, with ranges found on sample inputs. The change of a
 // layer's mean outputs by the rounding of its weights is subtracted from its bias
 // (Nagel et al. 2019, "Data-Free Quantization through Weight Equalization and Bias
-// Correction", §4.2). The first and the last layers stay in float32 where that
-// makes the result measurably better.
+// Correction", §4.2). A few layers stay in float32 where that makes the result
+// measurably better.
 package quantize
 
 import (
@@ -43,10 +43,10 @@ const (
 
 // Options change how a network is quantised. The zero value is the default.
 type Options struct {
-	Method  Method                              // default MSE
+	Method  Method                              // default MSE or Percentile, by what they make of the outputs
 	Beyond  float64                             // for Percentile: the share of values outside the range; default 0.0001
 	Float   []string                            // names of nodes to keep in float32
-	Exact   bool                                // quantise the first and last layers too, without trying whether float32 is better
+	Exact   bool                                // quantise all layers, without trying whether some are better in float32
 	Engine  []engine.Option                     // for the sessions that run the samples, such as engine.Threads
 	Observe func(stage string, done, total int) // receives the progress; nil for none
 }
@@ -74,6 +74,7 @@ type Layer struct {
 type Result struct {
 	Model     *onnx.Model // its tensors may be views of the session's model
 	Layers    []Layer
+	Method    Method   // by which the ranges were found
 	Error     float64  // rms error of the outputs on the compared samples, relative to their rms
 	Agreement float64  // share of compared samples with the same largest score; -1 if the outputs are not scores
 	Compared  int      // number of samples on which Error and Agreement were measured
@@ -86,9 +87,6 @@ type Result struct {
 
 // compared bounds the samples on which candidates are measured.
 const compared = 48
-
-// better is the factor by which the error must fall for a layer to stay in float32.
-const better = 0.85
 
 // Prepare returns the option with which a network must be opened for Session: it
 // disables fusions that a standard ONNX file cannot express.
@@ -109,9 +107,7 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 		return nil, fmt.Errorf("nothing loads the samples: Samples.Load is nil")
 	}
 	switch opt.Method {
-	case "":
-		opt.Method = MSE
-	case MSE, Percentile, MinMax:
+	case "", MSE, Percentile, MinMax:
 	default:
 		return nil, fmt.Errorf("method %q is none of mse, percentile, minmax", opt.Method)
 	}
@@ -186,9 +182,11 @@ type quantizer struct {
 	graph    *ir.Graph
 	opsets   map[string]int
 	metadata map[string]string
+	seen     map[*ir.Value]*histogram
 	ranges   map[*ir.Value]span
 	means    map[*ir.Value][]float64 // by channel
 	want     []engine.Values         // float32 outputs for the compared samples
+	pixels   map[*ir.Node]float64    // positions of each layer's outputs
 	float    int                     // bytes of constants in float32
 }
 
@@ -200,29 +198,34 @@ func (q *quantizer) run() (*Result, error) {
 	if err := q.calibrate(all); err != nil {
 		return nil, err
 	}
-	best, err := q.measure(q.place(nil))
+	best, err := q.fit(all)
 	if err != nil || q.opt.Exact {
 		return best, err
 	}
-	var kept []*ir.Node
-	ends := [][]*ir.Node{all.last(), all.first()}
-	for i, end := range ends {
-		q.opt.Observe("choose", i, len(ends))
-		try := append(slices.Clone(kept), end...)
-		if len(end) == 0 || len(try) >= len(all.layers) {
-			continue
+	return q.search(all, best)
+}
+
+// fit finds the ranges, by the method asked for or by the one with the least error,
+// with all layers in integers.
+func (q *quantizer) fit(all *placement) (best *Result, err error) {
+	methods := []Method{q.opt.Method}
+	if q.opt.Method == "" {
+		methods = []Method{MSE, Percentile}
+	}
+	for _, m := range methods {
+		before := q.ranges
+		if q.ranges, err = q.spans(m); err != nil {
+			return nil, err
 		}
-		r, err := q.measure(q.place(try))
+		r, err := q.measure(all, len(q.want))
 		if err != nil {
 			return nil, err
 		}
-		if r.Error < better*best.Error {
-			best, kept = r, try
+		if best != nil && best.Error <= r.Error {
+			q.ranges = before
+			continue
 		}
-	}
-	q.opt.Observe("choose", len(ends), len(ends))
-	for _, n := range kept {
-		best.Kept = append(best.Kept, n.Name)
+		best, r.Method = r, m
 	}
 	return best, nil
 }

@@ -45,6 +45,7 @@ func (q *quantizer) calibrate(p *placement) error {
 		return err
 	}
 	seen := map[*ir.Value]*histogram{}
+	q.seen = seen
 	var ask []string
 	for _, v := range p.order {
 		seen[v] = &histogram{floor: p.floor(v)}
@@ -73,18 +74,29 @@ func (q *quantizer) calibrate(p *placement) error {
 		}
 	}
 	q.opt.Observe("calibrate", 2*q.samples.Count, 2*q.samples.Count)
-	q.ranges, q.means = map[*ir.Value]span{}, map[*ir.Value][]float64{}
+	q.means, q.pixels = map[*ir.Value][]float64{}, map[*ir.Node]float64{}
 	for v, h := range seen {
-		if q.ctx.Err() != nil {
-			return context.Cause(q.ctx)
-		}
-		q.ranges[v] = h.choose(q.opt)
 		for i := range h.sums {
 			h.sums[i] /= max(h.pixels, 1)
 		}
 		q.means[v] = h.sums
 	}
+	for _, n := range p.layers {
+		q.pixels[n] = seen[p.behind(n)].pixels
+	}
 	return nil
+}
+
+// spans finds the range of every coded value.
+func (q *quantizer) spans(m Method) (map[*ir.Value]span, error) {
+	ranges := map[*ir.Value]span{}
+	for v, h := range q.seen {
+		if q.ctx.Err() != nil {
+			return nil, context.Cause(q.ctx)
+		}
+		ranges[v] = h.choose(m, q.opt.Beyond)
+	}
+	return ranges, nil
 }
 
 // mostHeld bounds the bytes of the outputs that are kept for the comparison.
@@ -188,14 +200,14 @@ func channelsOf(t *tensor.Tensor) (channels, inner int) {
 }
 
 // choose finds the span that the codes cover.
-func (h *histogram) choose(o Options) span {
+func (h *histogram) choose(m Method, beyond float64) span {
 	s := h.span
 	if s.high == s.low {
 		return span{0, 1} // nothing but zeros
 	}
-	switch o.Method {
+	switch m {
 	case Percentile:
-		return h.percentile(o.Beyond)
+		return h.percentile(beyond)
 	case MSE:
 		return h.leastSquares()
 	}

@@ -42,7 +42,7 @@ func TestChoose(t *testing.T) {
 		{"tails", normal, Options{Method: MSE}, [2]float64{-4.5, -3}, [2]float64{3, 4.5}},
 		{"zeros", make([]float32, 5), Options{Method: MSE}, [2]float64{0, 0}, [2]float64{1, 1}},
 	} {
-		s := seen(c.v).choose(c.o)
+		s := seen(c.v).choose(c.o.Method, c.o.Beyond)
 		if s.low < c.low[0] || s.low > c.low[1] || s.high < c.high[0] || s.high > c.high[1] {
 			t.Errorf("%s: [%.3f %.3f], want within %v and %v", c.why, s.low, s.high, c.low, c.high)
 		}

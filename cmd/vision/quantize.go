@@ -29,10 +29,10 @@ func quantizeCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "calibrate", Usage: "`PICTURES` like those the network will see, 50 to 200 of them: a folder, file or pattern"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the network to `FILE`"},
 			&cli.IntFlag{Name: "count", Usage: "use at most `N` of the pictures, evenly spread", Value: 200},
-			&cli.StringFlag{Name: "method", Usage: "find ranges by `METHOD`: mse, percentile or minmax", Value: "mse"},
+			&cli.StringFlag{Name: "method", Usage: "find ranges by `METHOD`: mse, percentile or minmax; without, by mse or percentile, whichever costs less accuracy"},
 			&cli.Float64Flag{Name: "percentile", Usage: "for --method percentile: keep `P` per cent of the values inside the range", Value: 99.99},
 			&cli.StringSliceFlag{Name: "float", Usage: "keep `NODE` in float32; may be repeated"},
-			toggle("all", "quantize the first and last layers too, even where that costs accuracy"),
+			toggle("all", "quantize all layers, even those that cost much accuracy"),
 			toggle("recursive", "search subfolders too", "r"),
 			recipeFlag, offlineFlag, quietFlag, threadsFlag, jsonFlag,
 		},
@@ -55,10 +55,10 @@ func quantizeAction(c *cli.Context) error {
 	case !(c.Float64("percentile") > 0 && c.Float64("percentile") <= 100):
 		return usage("--percentile %v: must be above 0, at most 100", c.Float64("percentile"))
 	case c.IsSet("percentile") && c.String("method") != string(quantize.Percentile):
-		return usage("--percentile is for --method percentile; the method is %s", c.String("method"))
+		return usage("--percentile is for --method percentile")
 	}
 	method := quantize.Method(c.String("method"))
-	if method != quantize.MSE && method != quantize.Percentile && method != quantize.MinMax {
+	if c.IsSet("method") && method != quantize.MSE && method != quantize.Percentile && method != quantize.MinMax {
 		return usage("--method %q is none of mse, percentile, minmax", method)
 	}
 	if c.Float64("percentile") == 100 {
@@ -220,6 +220,7 @@ type quantized struct {
 	File      string           `json:"file"`
 	Before    int64            `json:"bytes_before"`
 	After     int64            `json:"bytes_after"`
+	Method    quantize.Method  `json:"method"`
 	Error     float64          `json:"relative_error"`
 	Agreement *float64         `json:"agreement,omitempty"` // where the outputs are scores
 	Compared  int              `json:"compared"`
@@ -233,7 +234,7 @@ func reportQuantized(c *cli.Context, m *zoo.Model, r *quantize.Result) error {
 	if err != nil {
 		return err
 	}
-	out := quantized{Model: m.Card().Name, File: path, Before: m.Card().Bytes, After: info.Size(), Error: r.Error,
+	out := quantized{Model: m.Card().Name, File: path, Before: m.Card().Bytes, After: info.Size(), Method: r.Method, Error: r.Error,
 		Compared: r.Compared, Layers: r.Layers, Float: []string{}}
 	same := ""
 	if r.Agreement >= 0 {
@@ -263,6 +264,6 @@ func reportQuantized(c *cli.Context, m *zoo.Model, r *quantize.Result) error {
 	w.Flush()
 	fmt.Fprintf(c.App.Writer, "\n%s: %d of %d layers in int8; %s, was %s\n", filepath.Base(path), len(r.Layers)-len(out.Float), len(r.Layers),
 		zoo.Size(out.After), zoo.Size(out.Before))
-	fmt.Fprintf(c.App.Writer, "on %d pictures: outputs differ by %.2f %% (rms)%s\n", r.Compared, 100*r.Error, same)
+	fmt.Fprintf(c.App.Writer, "on %d pictures, ranges by %s: outputs differ by %.2f %% (rms)%s\n", r.Compared, r.Method, 100*r.Error, same)
 	return nil
 }
