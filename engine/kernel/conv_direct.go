@@ -33,7 +33,7 @@ type directConv struct {
 // directConv plans a direct convolution. Rooms of pad hold as many rows as a chunk reads, which
 // the cut decides, and the cut needs the tiles in the padded picture: so pad is made twice.
 func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
-	s := &directConv{conv: *c, source: c.In, weights: w, rung: r, tile: r.convTile(w.block)}
+	s := &directConv{conv: *c, source: c.In, weights: w, rung: r, tile: r.lanes(w.block.Channels()).ConvTile}
 	s.staged = !c.Out.Format.blockedF32()
 	low, high, rest := c.Act.limits()
 	s.rest = rest

@@ -14,10 +14,7 @@ type gateWeights struct {
 
 // gateWeights plans the step.
 func (r *Rung) gateWeights(c *Conv, w *ConvWeights) *gateWeights {
-	s := &gateWeights{conv: *c, weights: w, scale: r.ScaleRows16}
-	if w.block == F32x8 {
-		s.scale = r.ScaleRows8
-	}
+	s := &gateWeights{conv: *c, weights: w, scale: r.lanes(w.block.Channels()).ScaleRows}
 	const perNumber = 0.1 // ns
 	s.chunks = pieces(len(w.columns), perNumber*float64(len(w.data)/len(w.columns)))
 	return s
@@ -48,14 +45,7 @@ func (s *gateWeights) column(n int, g *column, m *Memory) {
 	}
 }
 
-func scaleRows8(dst, src, scale unsafe.Pointer, rows, vecs int) {
-	scaleRowsAny(dst, src, scale, rows, 8*vecs)
-}
-func scaleRows16(dst, src, scale unsafe.Pointer, rows, vecs int) {
-	scaleRowsAny(dst, src, scale, rows, 16*vecs)
-}
-
-func scaleRowsAny(dst, src, scale unsafe.Pointer, rows, width int) {
+func scaleRows(dst, src, scale unsafe.Pointer, rows, width int) {
 	for i, g := range floats(scale, rows) {
 		to := floats(unsafe.Add(dst, 4*i*width), width)
 		for j, w := range floats(unsafe.Add(src, 4*i*width), width) {

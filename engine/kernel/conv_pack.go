@@ -113,10 +113,7 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 	}
 	w := &ConvWeights{depthwise: m == ConvDepthwise, block: block, planar: c.In.Format == Planar,
 		cin: c.In.C, cout: c.Out.C, group: c.Group, kh: c.KernelH, kw: c.KernelW,
-		interleave: r.Interleave16}
-	if block == F32x8 {
-		w.interleave = r.Interleave8
-	}
+		interleave: r.lanes(block.Channels()).Interleave}
 	if m == ConvDepthwise {
 		if !c.isDepthwise() {
 			return nil, fmt.Errorf("%v: not depthwise", c)
@@ -130,7 +127,7 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 	}
 	w.runs = w.planar && c.DilationW == 1
 	w.columns = cutColumns(c, block)
-	if r.convTile(block).pixels3 > 0 && c.wideColumns() {
+	if r.lanes(block.Channels()).ConvTile.pixels3 > 0 && c.wideColumns() {
 		w.columns = cutWideColumns(c, block)
 	}
 	at := 0

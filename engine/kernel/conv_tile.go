@@ -59,22 +59,17 @@ type convTile struct {
 	run     func(rows, head, vecs int, a *convArgs) // rows: pixels of the tile
 }
 
-// convTile8 and convTile16 are the twins with 8 and 16 lanes.
-var (
-	convTile8  = convTile{pixels: 6, pixels3: 4, breaks: true, run: func(rows, head, vecs int, a *convArgs) { convTileAny(8, rows, head, vecs, a) }}
-	convTile16 = convTile{pixels: 14, run: func(rows, head, vecs int, a *convArgs) { convTileAny(16, rows, head, vecs, a) }}
-)
-
-// convTile returns the kernel whose vectors have format f.
-func (r *Rung) convTile(f Format) convTile {
-	if f == F32x16 {
-		return r.ConvTile16
+// plainConvTile returns the twin.
+func plainConvTile(lanes int) convTile {
+	t := convTile{pixels: 14, run: func(rows, head, vecs int, a *convArgs) { convTileLanes(lanes, rows, head, vecs, a) }}
+	if lanes == 8 {
+		t.pixels, t.pixels3, t.breaks = 6, 4, true
 	}
-	return r.ConvTile8
+	return t
 }
 
-// convTileAny computes the tiles of a call, of rows pixels by vecs vectors of lanes channels.
-func convTileAny(lanes, rows, head, vecs int, a *convArgs) {
+// convTileLanes computes the tiles of a call, of rows pixels by vecs vectors of lanes channels.
+func convTileLanes(lanes, rows, head, vecs int, a *convArgs) {
 	width := lanes * vecs
 	bias := unsafe.Slice((*float32)(a.Bias), width)
 	steps := unsafe.Slice((*convStep)(a.Steps), a.StepCount)

@@ -107,16 +107,10 @@ func (c *Conv) winogradFits() error {
 
 // winograd returns the transforms of a method.
 func (r *Rung) winograd(f Format, m ConvMethod) winogradUnit {
-	switch {
-	case m == ConvSmallWinograd && f == F32x8:
-		return r.SmallWinograd8
-	case m == ConvSmallWinograd:
-		return r.SmallWinograd16
+	if m == ConvSmallWinograd {
+		return r.lanes(f.Channels()).SmallWinograd
 	}
-	if f == F32x8 {
-		return r.Winograd8
-	}
-	return r.Winograd16
+	return r.lanes(f.Channels()).Winograd
 }
 
 // winogradConv plans a convolution by a method of Winograd's.
@@ -125,7 +119,7 @@ func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error)
 		return Work{}, err
 	}
 	unit := r.winograd(w.block, m)
-	s := &winogradConv{conv: *c, weights: w, unit: unit, planes: unit.planes(), stripes: unit.stripes(), tile: r.convTile(w.block), rung: r}
+	s := &winogradConv{conv: *c, weights: w, unit: unit, planes: unit.planes(), stripes: unit.stripes(), tile: r.lanes(w.block.Channels()).ConvTile, rung: r}
 	s.low, s.high, s.rest = c.Act.limits()
 	across, down := s.tiles()
 	if unit.few != nil && across*down <= winogradFewTiles {

@@ -56,25 +56,21 @@ func (u winogradUnit) stripes() int { return u.side + 2 }
 // planes is the number of elements of a transformed tile.
 func (u winogradUnit) planes() int { return u.stripes() * u.stripes() }
 
-var (
-	plainWinograd8 = winogradUnit{
+// plainWinograd returns the twins.
+func plainWinograd(lanes int) winogradUnit {
+	u := winogradUnit{
 		side:   4,
-		input:  func(a *winogradArgs) { winogradInput(8, a) },
-		output: func(a *winogradArgs) { winogradOutput(8, a) },
+		input:  func(a *winogradArgs) { winogradInput(lanes, a) },
+		output: func(a *winogradArgs) { winogradOutput(lanes, a) },
 		weights: func(dst, src unsafe.Pointer, plane, tap, count, first, end int) {
-			winogradWeights(8, dst, src, plane, tap, count, first, end)
+			winogradWeights(lanes, dst, src, plane, tap, count, first, end)
 		},
 	}
-	plainWinograd16 = winogradUnit{
-		side:   4,
-		input:  func(a *winogradArgs) { winogradInput(16, a) },
-		output: func(a *winogradArgs) { winogradOutput(16, a) },
-		weights: func(dst, src unsafe.Pointer, plane, tap, count, first, end int) {
-			winogradWeights(16, dst, src, plane, tap, count, first, end)
-		},
-		few: func(stripe, tiles int, a *winogradFewArgs) { winogradSums(16, stripe, tiles, a) },
+	if lanes == 16 {
+		u.few = func(stripe, tiles int, a *winogradFewArgs) { winogradSums(lanes, stripe, tiles, a) }
 	}
-)
+	return u
+}
 
 // winogradInput is the twin of winogradUnit.input: rows of a tile first, then columns.
 func winogradInput(lanes int, a *winogradArgs) {

@@ -87,7 +87,7 @@ func TestWinogradBatch(t *testing.T) {
 // numbers of tiles, with and without an incomplete block of channels.
 func TestWinogradFew(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
-		if k.Winograd16.few == nil {
+		if k.Lanes16.Winograd.few == nil {
 			t.Skip("these kernels are of AVX-512; run on a processor that has it")
 		}
 		const plane, block = 5 * 64, 7 * 5 * 64
@@ -101,7 +101,7 @@ func TestWinogradFew(t *testing.T) {
 				a := &winogradFewArgs{In: unsafe.Pointer(&in[0]), Plane: plane, Block: block, Blocks: channels / 16, Rest: channels % 16,
 					Weights: unsafe.Pointer(&weights[0]), Step: 64 * vecs, Out: unsafe.Pointer(&got[0]), Scales: unsafe.Pointer(&scales[0]),
 					Ahead: uintptr(unsafe.Pointer(&weights[0]))}
-				k.Winograd16.few(column, tiles, a)
+				k.Lanes16.Winograd.few(column, tiles, a)
 				a.Out = unsafe.Pointer(&want[0])
 				winogradSums(16, column, tiles, a)
 				for j := range want {

@@ -97,6 +97,7 @@ func (s *transpose) Run(chunk int, m *Memory) {
 // strips transposes w pixels of channels from first on.
 func (s *transpose) strips(p strips, flat unsafe.Pointer, first, w int) {
 	width := s.blocked.width()
+	k := s.rung.lanes(width)
 	for i := range p {
 		if p[i] == nil {
 			continue
@@ -106,28 +107,15 @@ func (s *transpose) strips(p strips, flat unsafe.Pointer, first, w int) {
 		if channels > 0 {
 			planes = unsafe.Add(flat, width*i*s.planar.Block)
 		}
-		switch {
-		case s.in && width == 8:
-			s.rung.Interleave8(p[i], planes, s.planar.Block, channels, w)
-		case s.in:
-			s.rung.Interleave16(p[i], planes, s.planar.Block, channels, w)
-		case width == 8:
-			s.rung.Deinterleave8(planes, p[i], s.planar.Block, channels, w)
-		default:
-			s.rung.Deinterleave16(planes, p[i], s.planar.Block, channels, w)
+		if s.in {
+			k.Interleave(p[i], planes, s.planar.Block, channels, w)
+		} else {
+			k.Deinterleave(planes, p[i], s.planar.Block, channels, w)
 		}
 	}
 }
 
-func interleave8(dst, src unsafe.Pointer, plane, channels, pixels int) {
-	interleaveAny(8, dst, src, plane, channels, pixels)
-}
-
-func interleave16(dst, src unsafe.Pointer, plane, channels, pixels int) {
-	interleaveAny(16, dst, src, plane, channels, pixels)
-}
-
-func interleaveAny(lanes int, dst, src unsafe.Pointer, plane, channels, pixels int) {
+func interleaveLanes(lanes int, dst, src unsafe.Pointer, plane, channels, pixels int) {
 	to := floats(dst, lanes*pixels)
 	for c := range lanes {
 		if c >= channels {
@@ -142,15 +130,7 @@ func interleaveAny(lanes int, dst, src unsafe.Pointer, plane, channels, pixels i
 	}
 }
 
-func deinterleave8(dst, src unsafe.Pointer, plane, channels, pixels int) {
-	deinterleaveAny(8, dst, src, plane, channels, pixels)
-}
-
-func deinterleave16(dst, src unsafe.Pointer, plane, channels, pixels int) {
-	deinterleaveAny(16, dst, src, plane, channels, pixels)
-}
-
-func deinterleaveAny(lanes int, dst, src unsafe.Pointer, plane, channels, pixels int) {
+func deinterleaveLanes(lanes int, dst, src unsafe.Pointer, plane, channels, pixels int) {
 	from := floats(src, lanes*pixels)
 	for c := range channels {
 		to := floats(unsafe.Add(dst, c*plane), pixels)

@@ -11,11 +11,8 @@ func depthRowFits(f Format, kernelW, strideW, dilationW int) bool {
 	return dilationW == 1 && strideW <= 2 && (kernelW == 3 || kernelW == 5 || kernelW == 7 && f == F32x16)
 }
 
-func depthRow8(kernelW, stride int, a *windowArgs)  { depthRowAny(8, kernelW, stride, a) }
-func depthRow16(kernelW, stride int, a *windowArgs) { depthRowAny(16, kernelW, stride, a) }
-
-// depthRowAny is the twin of DepthRow8 and DepthRow16.
-func depthRowAny(lanes, kernelW, stride int, a *windowArgs) {
+// depthLanes is the twin of laneKernels.DepthRow.
+func depthLanes(lanes, kernelW, stride int, a *windowArgs) {
 	for p := range a.Count {
 		out := floats(unsafe.Add(a.Out, 4*lanes*p), lanes)
 		copy(out, floats(a.Bias, lanes))
@@ -42,7 +39,7 @@ func depthLinesFit(f Format, kernelH, kernelW, strideW, dilationW int) bool {
 func depthLines16(kernelW, stride int, a *windowArgs) {
 	line := *a
 	for range a.Lines {
-		depthRow16(kernelW, stride, &line)
+		depthLanes(16, kernelW, stride, &line)
 		line.First += a.LineIn
 		line.Out = unsafe.Add(line.Out, a.LineOut)
 	}
@@ -54,8 +51,8 @@ func depthSplit(kernelW, stride int, a *windowArgs) {
 	second.In, second.Weights, second.Bias = unsafe.Add(a.In, a.SecondIn), unsafe.Add(a.Weights, a.SecondWeights), unsafe.Add(a.Bias, 64)
 	var sums [2][16 * maxUnit]float32
 	first.Out, second.Out = unsafe.Pointer(&sums[0]), unsafe.Pointer(&sums[1])
-	depthRow16(kernelW, stride, &first)
-	depthRow16(kernelW, stride, &second)
+	depthLanes(16, kernelW, stride, &first)
+	depthLanes(16, kernelW, stride, &second)
 	split(a.Out, first.Out, second.Out, a.Count)
 }
 
@@ -84,10 +81,8 @@ type depthwise struct {
 
 // depthwise plans a depthwise convolution and, if it has a Mean, the means of its output.
 func (r *Rung) depthwise(c *Conv, w *ConvWeights) (Work, error) {
-	s := &depthwise{conv: *c, weights: w, rung: r, row: r.DepthRow16, window: r.WindowRow16}
-	if w.block == F32x8 {
-		s.row, s.window = r.DepthRow8, r.WindowRow8
-	}
+	k := r.lanes(w.block.Channels())
+	s := &depthwise{conv: *c, weights: w, rung: r, row: k.DepthRow, window: k.WindowRow}
 	if !depthRowFits(w.block, c.KernelW, c.StrideW, c.DilationW) {
 		s.row = nil
 	}

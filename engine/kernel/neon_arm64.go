@@ -28,8 +28,6 @@ func windowRowNEON(op windowOp, a *windowArgs) {
 	}
 }
 
-var broadcastsNEON = broadcasts{Add: arm64.AddPixels, Sub: arm64.SubPixels, Mul: arm64.MulPixels}
-
 var winogradNEON = winogradUnit{
 	side:    4,
 	input:   func(a *winogradArgs) { arm64.WinogradInput((*arm64.Winograd)(a)) },

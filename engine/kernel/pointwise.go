@@ -134,16 +134,10 @@ func (s *pointwise) strip(to, a, b unsafe.Pointer, w int) {
 	case s.Op == Copy:
 		k.ClipRow(to, a, n, s.low, s.high)
 	case s.perPixel:
-		scale := k.ScaleRows16
-		if s.Out.width() == 8 {
-			scale = k.ScaleRows8
-		}
-		scale(to, a, b, w, 1)
+		k.lanes(s.Out.width()).ScaleRows(to, a, b, w, 1)
 		k.ClipRow(to, to, n, s.low, s.high)
-	case s.broadcast && s.Out.width() == 8:
-		k.Broadcast8[s.Op](to, a, b, w, s.low, s.high)
 	case s.broadcast:
-		k.Broadcast16[s.Op](to, a, b, w, s.low, s.high)
+		k.lanes(s.Out.width()).Broadcast[s.Op](to, a, b, w, s.low, s.high)
 	case s.Op == Add:
 		k.AddRow(to, a, b, n, s.low, s.high)
 	case s.Op == Sub:

@@ -107,10 +107,7 @@ func (r *Rung) pool(p Pool, op windowOp) (Work, error) {
 	if min(p.KernelH, p.KernelW, p.StrideH, p.StrideW, p.DilationH, p.DilationW) < 1 {
 		return Work{}, fmt.Errorf("pool of %v: every size must be at least 1", p.In)
 	}
-	s := &pool{Pool: p, rung: r, op: op, source: p.In, most: p.Out.H, row: r.WindowRow16}
-	if p.In.Format == F32x8 {
-		s.row = r.WindowRow8
-	}
+	s := &pool{Pool: p, rung: r, op: op, source: p.In, most: p.Out.H, row: r.lanes(p.In.width()).WindowRow}
 	if !p.In.Format.blockedF32() {
 		s.widen()
 	}

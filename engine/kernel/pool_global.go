@@ -37,10 +37,7 @@ type planeMeans struct {
 
 // newPlaneMeans checks the layouts and chooses the kernel.
 func newPlaneMeans(r *Rung, in, out Layout) (planeMeans, error) {
-	s := planeMeans{in, out, r, r.SumRow16}
-	if in.width() == 8 {
-		s.add = r.SumRow8
-	}
+	s := planeMeans{in, out, r, r.lanes(in.width()).SumRow}
 	if out.Format != Planar {
 		if err := sameFamily(&in, &out); err != nil {
 			return s, err
@@ -226,10 +223,7 @@ func (s *runSums) Run(chunk int, m *Memory) {
 	frames.Put(f)
 }
 
-func sumRow8(sum, src unsafe.Pointer, pixels int)  { sumRowAny(8, sum, src, pixels) }
-func sumRow16(sum, src unsafe.Pointer, pixels int) { sumRowAny(16, sum, src, pixels) }
-
-func sumRowAny(lanes int, sum, src unsafe.Pointer, pixels int) {
+func sumLanes(lanes int, sum, src unsafe.Pointer, pixels int) {
 	to := floats(sum, lanes)
 	for i := range pixels {
 		for j, x := range floats(unsafe.Add(src, 4*lanes*i), lanes) {

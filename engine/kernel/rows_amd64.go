@@ -26,11 +26,6 @@ func windowRowAVX512(op windowOp, a *windowArgs) {
 	}
 }
 
-var (
-	broadcastsAVX2   = broadcasts{Add: amd64.AddPixelsAVX2, Sub: amd64.SubPixelsAVX2, Mul: amd64.MulPixelsAVX2}
-	broadcastsAVX512 = broadcasts{Add: amd64.AddPixelsAVX512, Sub: amd64.SubPixelsAVX512, Mul: amd64.MulPixelsAVX512}
-)
-
 func depthRowAVX2(kernelW, stride int, a *windowArgs) {
 	amd64.DepthAVX2[kernelW][stride]((*amd64.Window)(a))
 }

@@ -44,14 +44,6 @@ func eachLanes(t *testing.T, test func(t *testing.T, k, twin *Rung, lanes int)) 
 	})
 }
 
-// of returns the kernel for pixels of 8 numbers, or that for pixels of 16.
-func of[T any](lanes int, eight, sixteen T) T {
-	if lanes == 8 {
-		return eight
-	}
-	return sixteen
-}
-
 // TestRowKernels compares kernels on rows with their twins.
 func TestRowKernels(t *testing.T) {
 	type row func(dst, a, b unsafe.Pointer, n int, low, high float32)
@@ -61,7 +53,7 @@ func TestRowKernels(t *testing.T) {
 			"clip": func(dst, a, _ unsafe.Pointer, n int, low, high float32) { k.ClipRow(dst, a, n, low, high) }}
 		for _, op := range []PointOp{Add, Sub, Mul} {
 			all[op.String()+" pixel"] = func(dst, a, b unsafe.Pointer, n int, low, high float32) {
-				of(lanes, k.Broadcast8, k.Broadcast16)[op](dst, a, b, n/lanes, low, high)
+				k.lanes(lanes).Broadcast[op](dst, a, b, n/lanes, low, high)
 			}
 		}
 		return all
@@ -96,11 +88,11 @@ func TestRowKernels(t *testing.T) {
 func TestRowKernelsOfPixels(t *testing.T) {
 	eachLanes(t, func(t *testing.T, k, twin *Rung, lanes int) {
 		rng := rand.New(rand.NewSource(1))
-		sum, scale := of(lanes, k.SumRow8, k.SumRow16), of(lanes, k.ScaleRows8, k.ScaleRows16)
+		sum, scale := k.lanes(lanes).SumRow, k.lanes(lanes).ScaleRows
 		for n := 1; n <= 21; n++ {
 			src, gates := fencedFloats(t, normals(lanes*n, rng)), fencedFloats(t, normals(n, rng))
 			want, got := results(t, lanes)
-			of(lanes, twin.SumRow8, twin.SumRow16)(at(want), at(src), n)
+			twin.lanes(lanes).SumRow(at(want), at(src), n)
 			sum(at(got), at(src), n)
 			for i := range want {
 				if math.Abs(float64(got[i]-want[i])) > 1e-4 { // 77 and the sum of 21: the order differs
@@ -110,7 +102,7 @@ func TestRowKernelsOfPixels(t *testing.T) {
 			for vecs := 1; vecs <= 3; vecs++ {
 				src := fencedFloats(t, normals(lanes*vecs*n, rng))
 				want, got := results(t, lanes*vecs*n)
-				of(lanes, twin.ScaleRows8, twin.ScaleRows16)(at(want), at(src), at(gates), n, vecs)
+				twin.lanes(lanes).ScaleRows(at(want), at(src), at(gates), n, vecs)
 				scale(at(got), at(src), at(gates), n, vecs)
 				if !same(got, want) {
 					t.Fatalf("%d rows of %d vectors\n got %v\nwant %v", n, vecs, got, want)
@@ -125,20 +117,20 @@ func TestRowKernelsOfPixels(t *testing.T) {
 func TestRowKernelsOfPlanes(t *testing.T) {
 	eachLanes(t, func(t *testing.T, k, twin *Rung, lanes int) {
 		rng := rand.New(rand.NewSource(1))
-		interleave, deinterleave := of(lanes, k.Interleave8, k.Interleave16), of(lanes, k.Deinterleave8, k.Deinterleave16)
+		interleave, deinterleave := k.lanes(lanes).Interleave, k.lanes(lanes).Deinterleave
 		for n := 1; n <= 37; n++ {
 			for channels := 0; channels <= lanes; channels++ {
 				row := n + 3
 				size := max(1, channels*row-3) // the last plane ends with its pixels
 				planes, pixels := fencedFloats(t, oddNumbers(size, rng)), fencedFloats(t, oddNumbers(lanes*n, rng))
 				want, got := results(t, lanes*n)
-				of(lanes, twin.Interleave8, twin.Interleave16)(at(want), at(planes), 4*row, channels, n)
+				twin.lanes(lanes).Interleave(at(want), at(planes), 4*row, channels, n)
 				interleave(at(got), at(planes), 4*row, channels, n)
 				if !same(got, want) {
 					t.Fatalf("%d pixels of %d channels\n got %v\nwant %v", n, channels, got, want)
 				}
 				want, got = results(t, size)
-				of(lanes, twin.Deinterleave8, twin.Deinterleave16)(at(want), at(pixels), 4*row, channels, n)
+				twin.lanes(lanes).Deinterleave(at(want), at(pixels), 4*row, channels, n)
 				deinterleave(at(got), at(pixels), 4*row, channels, n)
 				if !same(got, want) {
 					t.Fatalf("%d planes of %d pixels\n got %v\nwant %v", channels, n, got, want)
@@ -169,9 +161,9 @@ func TestWindowKernels(t *testing.T) {
 					a.In = at(in)
 					want, got := results(t, lanes*n)
 					a.Out = at(want)
-					of(lanes, twin.WindowRow8, twin.WindowRow16)(op, &a)
+					twin.lanes(lanes).WindowRow(op, &a)
 					a.Out = at(got)
-					of(lanes, k.WindowRow8, k.WindowRow16)(op, &a)
+					k.lanes(lanes).WindowRow(op, &a)
 					for i := range want {
 						if op == windowDot && math.Abs(float64(got[i]-want[i])) <= 1e-5 {
 							got[i] = want[i]

@@ -27,14 +27,8 @@ type Rung struct {
 	QConvs   qconvKernels
 	Bytes    byteKernels
 
-	// ConvTile8 and ConvTile16 compute register tiles of a convolution, on vectors of 8
-	// and 16 channels.
-	ConvTile8, ConvTile16 convTile
-
-	// Winograd8 and Winograd16 are the transforms of F(4x4, 3x3) on vectors of 8 and 16
-	// channels, SmallWinograd8 and SmallWinograd16 those of F(2x2, 3x3).
-	Winograd8, Winograd16           winogradUnit
-	SmallWinograd8, SmallWinograd16 winogradUnit
+	// Lanes8 and Lanes16 are the kernels on pixels of 8 and of 16 numbers.
+	Lanes8, Lanes16 laneKernels
 
 	Tile64 tile64
 
@@ -51,16 +45,8 @@ type Rung struct {
 	Narrow func(dst, a, b unsafe.Pointer, pixels int)
 	Widen  func(a, b, src unsafe.Pointer, pixels int)
 
-	// WindowRow8 and WindowRow16 compute a row of pixels of 8 or 16 float32 from windows
-	// of pixels.
-	WindowRow8, WindowRow16 windowRow
-
-	// DepthRow8 and DepthRow16 compute a row of a depthwise convolution for which
-	// depthRowFits reports true.
-	DepthRow8, DepthRow16 depthRow
-
-	// DepthLines16 computes several such rows, if the kernel is square and depthLinesFit
-	// reports true.
+	// DepthLines16 computes several rows as DepthRow of 16 lanes does, if the kernel is
+	// square and depthLinesFit reports true.
 	DepthLines16 depthRow
 
 	// DepthSplit computes both strips of such a row, as pixels of Split32.
@@ -79,29 +65,6 @@ type Rung struct {
 	// [low, high], for n numbers, a multiple of 8. dst may be a or b.
 	ClipRow                func(dst, a unsafe.Pointer, n int, low, high float32)
 	AddRow, SubRow, MulRow func(dst, a, b unsafe.Pointer, n int, low, high float32)
-
-	// Broadcast8 and Broadcast16 do the same with pixels of 8 or 16 numbers at a and a
-	// single pixel at b.
-	Broadcast8, Broadcast16 broadcasts
-
-	// SumRow8 and SumRow16 add pixels of 8 or 16 numbers to the pixel at sum.
-	SumRow8, SumRow16 func(sum, src unsafe.Pointer, pixels int)
-
-	// ScaleRows8 and ScaleRows16 set rows of one to three vectors of 8 or 16 numbers to
-	// the rows at src, each multiplied by its number at scale; there is at least one row.
-	// dst may be src.
-	ScaleRows8, ScaleRows16 func(dst, src, scale unsafe.Pointer, rows, vecs int)
-
-	// Interleave8 and Interleave16 convert planes, plane bytes apart, to pixels of 8 or
-	// 16 float32; channels after the given number are set to 0. Deinterleave8 and
-	// Deinterleave16 convert pixels to that number of planes.
-	Interleave8, Interleave16     func(dst, src unsafe.Pointer, plane, channels, pixels int)
-	Deinterleave8, Deinterleave16 func(dst, src unsafe.Pointer, plane, channels, pixels int)
-
-	// Shuffle8 and Shuffle16 choose the numbers of pixels of 8 or 16 from those of two
-	// pixels side by side: number i is number lanes[i] (of int32) of a's and b's. Where
-	// that is negative, it is 0 if rest is 0, else as it was. dst may be a or b.
-	Shuffle8, Shuffle16 func(dst, a, b, lanes unsafe.Pointer, rest, pixels int)
 }
 
 // purego is the lowest rung, which has the twins.
@@ -109,17 +72,11 @@ func purego() Rung {
 	return Rung{Name: "purego", Block: F32x8,
 		TileConv: plainTileConv,
 		GemmUnit: plainGemm, Gemms: vectorGemms, QConvs: plainQConvs, Bytes: plainBytes,
-		ConvTile8: convTile8, ConvTile16: convTile16, Tile64: plainTile64,
-		Winograd8: plainWinograd8, Winograd16: plainWinograd16,
-		SmallWinograd8: plainSmallWinograd(8), SmallWinograd16: plainSmallWinograd(16), Activate: activate,
+		Lanes8: plainLanes(8), Lanes16: plainLanes(16), Activate: activate, Tile64: plainTile64,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
-		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16, DepthLines16: depthLines16, DepthSplit: depthSplit,
+		DepthLines16: depthLines16, DepthSplit: depthSplit,
 		Vec: vec.Plain, Num: num.Plain, Boxes: box.Plain,
 		ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
-		Broadcast8: plainBroadcasts(8), Broadcast16: plainBroadcasts(16), SumRow8: sumRow8, SumRow16: sumRow16,
-		ScaleRows8: scaleRows8, ScaleRows16: scaleRows16,
-		Interleave8: interleave8, Interleave16: interleave16, Deinterleave8: deinterleave8, Deinterleave16: deinterleave16,
-		Shuffle8: shuffle8, Shuffle16: shuffle16,
 	}
 }
 

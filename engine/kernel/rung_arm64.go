@@ -14,10 +14,8 @@ import (
 // what came later.
 func native() []Rung {
 	all := []Rung{{Name: "neon", Block: F32x8, GemmUnit: neonGemm, QConvs: wideQConvs, Bytes: bytesNEON,
-		ConvTile8: convTileNEON, Winograd8: winogradNEON, SmallWinograd8: smallWinogradNEON, Activate: activateNEON.apply, DepthRow8: depthRowNEON, WindowRow8: windowRowNEON, Vec: vec.NEON,
-		ClipRow: arm64.ClipRow, AddRow: arm64.AddRow, SubRow: arm64.SubRow, MulRow: arm64.MulRow,
-		Broadcast8: broadcastsNEON, SumRow8: arm64.SumPixels, ScaleRows8: arm64.ScaleRows,
-		Interleave8: interleaveNEON, Deinterleave8: deinterleaveNEON}}
+		Lanes8: lanesNEON, Activate: activateNEON.apply, Vec: vec.NEON,
+		ClipRow: arm64.ClipRow, AddRow: arm64.AddRow, SubRow: arm64.SubRow, MulRow: arm64.MulRow}}
 	if cpu.ARM64.HasASIMDDP {
 		all = append(all, Rung{Name: "dotprod", QConvs: dotQConvs})
 		if cpu.ARM64.HasI8MM {
@@ -25,4 +23,10 @@ func native() []Rung {
 		}
 	}
 	return all
+}
+
+var lanesNEON = laneKernels{
+	ConvTile: convTileNEON, Winograd: winogradNEON, SmallWinograd: smallWinogradNEON, WindowRow: windowRowNEON, DepthRow: depthRowNEON,
+	Broadcast: broadcasts{Add: arm64.AddPixels, Sub: arm64.SubPixels, Mul: arm64.MulPixels},
+	SumRow:    arm64.SumPixels, ScaleRows: arm64.ScaleRows, Interleave: interleaveNEON, Deinterleave: deinterleaveNEON, Shuffle: plainShuffle(8),
 }

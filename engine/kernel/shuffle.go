@@ -26,10 +26,7 @@ type Shuffle struct {
 
 // Shuffle plans it.
 func (r *Rung) Shuffle(p Shuffle) (Work, error) {
-	s := &shuffling{rung: r, Shuffle: p, move: r.Shuffle16}
-	if p.Out.width() == 8 {
-		s.move = r.Shuffle8
-	}
+	s := &shuffling{rung: r, Shuffle: p, move: r.lanes(p.Out.width()).Shuffle}
 	all := []*Layout{&p.Out}
 	for i := range p.In {
 		l := &s.In[i]
@@ -159,30 +156,23 @@ func (s *shuffling) pixels(m *Memory, b blockOf, n, y, x int) unsafe.Pointer {
 
 func (s *shuffling) String() string { return fmt.Sprintf("shuffle to %v", s.Out) }
 
-// The twins of the kernels.
-
-func shuffle8(dst, a, b, lanes unsafe.Pointer, rest, pixels int) {
-	shuffleAny(8, dst, a, b, lanes, rest, pixels)
-}
-
-func shuffle16(dst, a, b, lanes unsafe.Pointer, rest, pixels int) {
-	shuffleAny(16, dst, a, b, lanes, rest, pixels)
-}
-
-func shuffleAny(width int, dst, a, b, lanes unsafe.Pointer, rest, pixels int) {
-	to, from := floats(dst, width*pixels), [2][]float32{floats(a, width*pixels), floats(b, width*pixels)}
-	var pixel [16]float32 // dst may be a or b
-	for at := 0; at < len(to); at += width {
-		for i, lane := range unsafe.Slice((*int32)(lanes), width) {
-			switch {
-			case lane >= 0:
-				pixel[i] = from[int(lane)/width][at+int(lane)%width]
-			case rest == 0:
-				pixel[i] = 0
-			default:
-				pixel[i] = to[at+i]
+// plainShuffle returns the twin of laneKernels.Shuffle.
+func plainShuffle(width int) func(dst, a, b, lanes unsafe.Pointer, rest, pixels int) {
+	return func(dst, a, b, lanes unsafe.Pointer, rest, pixels int) {
+		to, from := floats(dst, width*pixels), [2][]float32{floats(a, width*pixels), floats(b, width*pixels)}
+		var pixel [16]float32 // dst may be a or b
+		for at := 0; at < len(to); at += width {
+			for i, lane := range unsafe.Slice((*int32)(lanes), width) {
+				switch {
+				case lane >= 0:
+					pixel[i] = from[int(lane)/width][at+int(lane)%width]
+				case rest == 0:
+					pixel[i] = 0
+				default:
+					pixel[i] = to[at+i]
+				}
 			}
+			copy(to[at:at+width], pixel[:])
 		}
-		copy(to[at:at+width], pixel[:])
 	}
 }

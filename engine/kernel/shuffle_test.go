@@ -84,7 +84,7 @@ func TestShuffle(t *testing.T) {
 // TestShuffleLanes holds the kernels to their twins, in the memory of an operand too.
 func TestShuffleLanes(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
-		for width, kernels := range map[int][2]func(dst, a, b, lanes unsafe.Pointer, rest, pixels int){8: {shuffle8, k.Shuffle8}, 16: {shuffle16, k.Shuffle16}} {
+		for width, kernels := range map[int][2]func(dst, a, b, lanes unsafe.Pointer, rest, pixels int){8: {plainShuffle(8), k.Lanes8.Shuffle}, 16: {plainShuffle(16), k.Lanes16.Shuffle}} {
 			rng := rand.New(rand.NewSource(2))
 			for pixels := range 11 {
 				for rest := range 2 {

@@ -21,10 +21,7 @@ const (
 // windowRow is a window kernel.
 type windowRow func(op windowOp, a *windowArgs)
 
-func windowRow8(op windowOp, a *windowArgs)  { windowRowAny(8, op, a) }
-func windowRow16(op windowOp, a *windowArgs) { windowRowAny(16, op, a) }
-
-func windowRowAny(lanes int, op windowOp, a *windowArgs) {
+func windowLanes(lanes int, op windowOp, a *windowArgs) {
 	offsets := unsafe.Slice((*int)(a.Offsets), a.Taps)
 	for p := range a.Count {
 		in := a.First + p*a.PixelStride

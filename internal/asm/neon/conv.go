@@ -10,7 +10,7 @@ import (
 const maxRows = 6
 
 // tile is a register tile of a convolution: rows output pixels by quads vectors of four
-// output channels, with one input of each pixel at a time. The twin is convTile8 in
+// output channels, with one input of each pixel at a time. The twin is convTileLanes in
 // engine/kernel; args.Conv describes the arguments.
 type tile struct{ rows, quads int }
 

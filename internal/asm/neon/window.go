@@ -2,7 +2,7 @@ package main
 
 // windows writes the kernels of pools, and of depthwise convolutions of any shape: they
 // compute rows of pixels of 8 numbers, each from the pixels at a list of offsets. The twin
-// is windowRow8 in engine/kernel.
+// is windowLanes in engine/kernel.
 func windows(e *emitter) {
 	for _, op := range []string{"Max", "Sum", "Dot"} {
 		e.window(op)
