@@ -58,6 +58,7 @@ func formatTable() []format {
 		{name: "PNG", match: starts("\x89PNG\r\n\x1a\n"), decode: decodePNG},
 		{name: "GIF", match: starts("GIF87a", "GIF89a"), decode: decodeGIF},
 		{name: "BMP", match: both(starts("BM"), func(d []byte) bool { return len(d) >= 18 }), decode: decodeBMP},
+		{name: "camera raw (CR2)", match: both(starts("II*\x00"), at(8, "CR\x02"))}, // a TIFF, but for its pictures
 		{name: "TIFF", match: starts("II*\x00", "MM\x00*"), decode: decodeTIFF},
 		{name: "WebP", match: both(starts("RIFF"), at(8, "WEBP")), decode: decodeWebP},
 		{name: "TGA", match: starts("\x00\x00\x02\x00\x00\x00", "\x00\x00\x0a\x00\x00\x00")}, // colours, whose map has no entries
@@ -67,6 +68,11 @@ func formatTable() []format {
 		{name: "BigTIFF", match: starts("II+\x00", "MM\x00+")},
 		{name: "AVIF", match: both(at(4, "ftyp"), brand("avif", "avis"))},
 		{name: "HEIC", match: both(at(4, "ftyp"), brand("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"))},
+		{name: "camera raw (CR3)", match: both(at(4, "ftyp"), brand("crx "))},
+		{name: "camera raw (RAF)", match: starts("FUJIFILMCCD-RAW")},
+		{name: "camera raw (RW2)", match: starts("IIU\x00")},
+		{name: "camera raw (ORF)", match: starts("IIRO", "IIRS", "MMOR")},
+		{name: "camera raw (X3F)", match: starts("FOVb")},
 		{name: "JPEG 2000", match: starts("\x00\x00\x00\x0cjP  ", "\xff\x4f\xff\x51")},
 		{name: "JPEG XL", match: starts("\xff\x0a", "\x00\x00\x00\x0cJXL ")},
 		{name: "JPEG XR", match: starts("II\xbc\x01")},

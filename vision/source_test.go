@@ -50,7 +50,7 @@ func TestSources(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"a.png": pngBytes(t, 2, 1), "b": pngBytes(t, 3, 1), "c.jpg": []byte("text"), "d.txt": []byte("text"),
 		".hidden.png": pngBytes(t, 1, 1), "sub/e.PNG": pngBytes(t, 4, 1), "odd[1].png": pngBytes(t, 5, 1), "empty/.keep": nil,
-		".kinds/a.HEIC": []byte("\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heic"), ".kinds/b.mov": []byte("\x00\x00\x00\x14ftypqt  "), ".kinds/c.pdf": []byte("%PDF-1.7"),
+		".kinds/a.HEIC": []byte("\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heic"), ".kinds/a.raf": []byte("FUJIFILMCCD-RAW 0201"), ".kinds/a.cr3": []byte("\x00\x00\x00\x18ftypcrx \x00\x00\x00\x01crx isom"), ".kinds/b.mov": []byte("\x00\x00\x00\x14ftypqt  "), ".kinds/c.pdf": []byte("%PDF-1.7"),
 		".kinds/d": []byte(`<?xml version="1.0"?><!-- by a program that says a lot about itself --><svg/>`),
 	} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -73,6 +73,8 @@ func TestSources(t *testing.T) {
 			[]string{"a.png 2x1", "b 3x1", "c.jpg! " + broken, "odd[1].png 5x1", filepath.Join("sub", "e.PNG") + " 4x1"}},
 		{"kinds that are not read, but neither documents nor videos", []string{".kinds"}, nil, []string{
 			filepath.Join(".kinds", "a.HEIC") + "! " + filepath.Join(".kinds", "a.HEIC") + ": HEIC is not supported; convert it to JPEG, PNG or WebP",
+			filepath.Join(".kinds", "a.cr3") + "! " + filepath.Join(".kinds", "a.cr3") + ": camera raw (CR3) is not supported; convert it to JPEG, PNG or WebP",
+			filepath.Join(".kinds", "a.raf") + "! " + filepath.Join(".kinds", "a.raf") + ": camera raw (RAF) is not supported; convert it to JPEG, PNG or WebP",
 			filepath.Join(".kinds", "d") + "! " + filepath.Join(".kinds", "d") + ": SVG is not supported; convert it to JPEG, PNG or WebP"}},
 		{"a pattern", []string{"*.png"}, nil, []string{"a.png 2x1", "odd[1].png 5x1"}},
 		{"a name that looks like a pattern", []string{"odd[1].png"}, nil, []string{"odd[1].png 5x1"}},
