@@ -99,7 +99,33 @@ func check(m Model) error {
 	for i, d := range dims {
 		shape[i] = max(d.N, 1) // what is open may be 1
 	}
-	return oneAxis(outputs[0].Fact, shape)
+	if err := oneAxis(outputs[0].Fact, shape); err != nil {
+		return err
+	}
+	classes := 1
+	for i, d := range dims {
+		if i == 0 && len(dims) > 1 {
+			continue
+		}
+		if !d.Known() {
+			return nil // scores says so
+		}
+		classes *= max(d.N, 1)
+	}
+	if outputs[0].Shape.Ranked {
+		return named(classes, m.Labels())
+	}
+	return nil
+}
+
+// named refuses labels that do not fit the number of classes.
+func named(classes int, labels *label.Set) error {
+	if labels != nil {
+		if _, ok := labels.Fit(classes); !ok {
+			return fmt.Errorf("the model gives %d scores, its label set %s has %d classes", classes, labels.Name(), labels.Len())
+		}
+	}
+	return nil
 }
 
 // checkSession refuses what cannot run.
@@ -188,10 +214,8 @@ func scores(t *tensor.Tensor, n int, labels *label.Set) ([][]float64, error) {
 		return nil, err
 	}
 	classes := t.Len() / n
-	if labels != nil {
-		if _, ok := labels.Fit(classes); !ok {
-			return nil, fmt.Errorf("the model gives %d scores, its label set %s has %d classes", classes, labels.Name(), labels.Len())
-		}
+	if err := named(classes, labels); err != nil {
+		return nil, err
 	}
 	flat := tensor.ToFloat64(t)
 	out := make([][]float64, n)

@@ -31,7 +31,8 @@ func classifyCommand() *cli.Command {
 			&cli.IntFlag{Name: "batch", Usage: "put up to `N` pictures into one run of the network", Value: 1},
 			toggle("csv", "print CSV"),
 			toggle("recursive", "search subfolders too", "r"),
-			recipeFlag, offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
+			recipeFlag, labelsFlag, offlineFlag, quietFlag, threadsFlag, precisionFlag,
+			jsonOf("predictions (rank, index, id, label, probability)"),
 		},
 		Action: classifyAction,
 	}

@@ -27,6 +27,7 @@ func detectCommand() *cli.Command {
 			"vision detect group.jpg --model ultraface --json",
 		ArgsUsage: "PIC...",
 		Flags: append(detectorFlags(detect.Heads(), defaultDetector),
+			jsonOf("width, height, objects (class, label, score, box [x1, y1, x2, y2] in pixels of the upright picture, mask {size [height, width], counts} as COCO's, keypoints [x, y, score] each)"),
 			&cli.Float64Flag{Name: "iou", Usage: "drop an object whose overlap with a better one of its class is more than `IOU`, 0 to 1", Value: -1, DefaultText: "the head's"},
 			&cli.Float64Flag{Name: "score", Usage: "report objects with at least this `SCORE`, 0 to 1", Value: -1, DefaultText: "the head's"},
 			&cli.IntFlag{Name: "max", Usage: "report at most `N` objects per picture", Value: 100},
@@ -42,13 +43,13 @@ func detectCommand() *cli.Command {
 func detectorFlags(heads []string, standard string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "model", Usage: "zoo `NAME` or path of an .onnx file; without it " + standard},
-		recipeFlag,
+		recipeFlag, labelsFlag,
 		&cli.StringFlag{Name: "head", Usage: "read the outputs as those of `HEAD`, which is recognised if not given: " + strings.Join(heads, ", ")},
 		&cli.StringFlag{Name: "save", Usage: "write the pictures to `DIR` with the results drawn on them; existing files are replaced, unless pictures are read from that folder"},
 		toggle("show", "show the pictures in the terminal"),
 		toggle("csv", "print CSV"),
 		toggle("recursive", "search subfolders too", "r"),
-		offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
+		offlineFlag, quietFlag, threadsFlag, precisionFlag,
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 // loadDetector opens the model that --model names, else the default one, which is
 // fetched if it is not cached.
 func loadDetector(c *cli.Context, standard string, more ...zoo.Option) (*zoo.Model, error) {
-	zo, err := zooOptions(c)
+	zo, err := modelOptions(c)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -12,6 +18,7 @@ import (
 // The flags of all commands that may fetch a model.
 var (
 	recipeFlag  = &cli.StringFlag{Name: "recipe", Usage: "prepare pictures by this recipe: a `NAME` or a .json file"}
+	labelsFlag  = &cli.StringFlag{Name: "labels", Usage: "names of the classes: a text `FILE` with one on each line, or the name of a label set (" + strings.Join(label.Names(), ", ") + ")"}
 	offlineFlag = toggle("offline", "never use the network")
 	quietFlag   = toggle("quiet", "print no progress and no remarks")
 )
@@ -73,10 +80,29 @@ func noPicture(m *zoo.Model) string {
 	return fmt.Sprintf("%s: no input of this model takes a picture", oneLine(m.Card().Name))
 }
 
+// modelOptions are zooOptions, with the names that --labels gives the classes.
+func modelOptions(c *cli.Context) ([]zoo.Option, error) {
+	opts, err := zooOptions(c)
+	name := c.String("labels")
+	if err != nil || name == "" {
+		return opts, err
+	}
+	set, err := label.Open(name)
+	if _, missing := os.Stat(name); errors.Is(err, label.ErrUnknown) && missing != nil {
+		err = fmt.Errorf("no such file, nor %w", err)
+	} else if errors.Is(err, label.ErrUnknown) {
+		set, err = readFile(c.Context, name, func(r io.Reader) (*label.Set, error) { return label.Read(filepath.Base(name), r) })
+	}
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("--labels: %w", err)}
+	}
+	return append(opts, zoo.WithLabels(set)), nil
+}
+
 // loadClassifier opens the model that --model names, else the best cached
 // classifier, else the built-in one.
 func loadClassifier(c *cli.Context, more ...zoo.Option) (*zoo.Model, error) {
-	opts, err := zooOptions(c)
+	opts, err := modelOptions(c)
 	if err != nil {
 		return nil, err
 	}

@@ -69,6 +69,13 @@ func (p *printer) print(r printed) {
 	}
 }
 
+// jsonOf is the flag --json of a command that prints a line for each picture; results
+// lists the fields between the model and the times.
+func jsonOf(results string) cli.Flag {
+	return toggle("json", "print a line of JSON for each picture: file, model, "+results+", damaged (true where a JPEG ends early), ms (of decode, encode and infer); "+
+		"for one that failed, file and error")
+}
+
 // damage is the warning about a picture of which not all could be read.
 func damage(file string, damaged bool) string {
 	if !damaged {

@@ -25,6 +25,7 @@ func segmentCommand() *cli.Command {
 			"vision segment photos/ --map maps/ --json",
 		ArgsUsage: "PIC...",
 		Flags: append(detectorFlags(detect.SegmentHeads(), defaultSegmenter),
+			jsonOf("width, height, classes (class, label, share, pixels), map (the file of --map)"),
 			&cli.StringFlag{Name: "map", Usage: "write class maps to `DIR`: PNG files whose pixel values are class indices; files are replaced as by --save"},
 		),
 		Action: segmentAction,
