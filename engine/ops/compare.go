@@ -43,7 +43,7 @@ var comparisons = []Def{
 	{Name: "BitShift", Since: 11, Types: tensor.UnsignedTypes, In: Exactly(2), Out: Exactly(1), New: newBitShift},
 	{Name: "BitCast", Since: 26, Types: tensor.AllTypes &^ tensor.Types(tensor.String), In: Exactly(1), Out: Exactly(1), New: newBitCast},
 
-	{Name: "IsNaN", Since: 9, Types: anyFloats, In: Exactly(1), Out: Exactly(1), New: test{math.IsNaN}.new},
+	{Name: "IsNaN", Since: 9, Types: anyFloats, In: Exactly(1), Out: Exactly(1), New: test{math.IsNaN, &bitTest{relation: num.Greater}}.new},
 	{Name: "IsInf", Since: 10, Types: anyFloats, In: Exactly(1), Out: Exactly(1), New: newIsInf},
 	{Name: "Where", Since: 9, Types: boolType, In: Exactly(3), Out: Exactly(1), New: newWhere},
 }
@@ -165,7 +165,10 @@ func (op bitCast) Eval(c *Call) error {
 }
 
 // test is an elementwise predicate.
-type test struct{ f func(float64) bool }
+type test struct {
+	f    func(float64) bool
+	bits *bitTest // the same on bits; nil: none
+}
 
 func (op test) new(*ir.Node) (Op, error) { return op, nil }
 
@@ -173,9 +176,13 @@ func (op test) new(*ir.Node) (Op, error) { return op, nil }
 func newIsInf(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	negative, positive := a.Bool("detect_negative", true), a.Bool("detect_positive", true)
+	bits := &bitTest{num.Equal, negative != positive, negative}
+	if !negative && !positive {
+		bits = nil
+	}
 	return test{func(x float64) bool {
 		return positive && math.IsInf(x, 1) || negative && math.IsInf(x, -1)
-	}}, a.Err()
+	}, bits}, a.Err()
 }
 
 // Infer: X → Y bool, same shape.

@@ -56,36 +56,75 @@ func (where) EvalFast(c *Call) (bool, error) {
 	return true, chooseRows(c, w, words[uint64](y), words[uint64](a), words[uint64](b))
 }
 
-// chooseRows selects by masks: branches on conditions are hard to predict.
 func chooseRows[T uint8 | uint16 | uint32 | uint64](c *Call, w *walk, y, a, b []T) error {
-	cond := tensor.Data[bool](c.In[0])
+	cond, unit := tensor.Data[bool](c.In[0]), &num.Plain
+	if c.Run.Kernel != nil {
+		unit = &c.Run.Kernel.Num
+	}
 	stepK, stepP, stepQ := w.step(1), w.step(2), w.step(3)
-	return c.rows(w, 1, func(n int, at []int) {
+	return c.rows(w, 0.5, func(n int, at []int) {
 		k, p, q := at[1], at[2], at[3]
-		out := y[at[0] : at[0]+n]
-		switch {
-		case stepK == 0 && stepP == 1 && cond[k]:
-			copy(out, a[p:])
-		case stepK == 0 && stepQ == 1 && !cond[k]:
-			copy(out, b[q:])
-		case stepK == 1 && stepP == 1 && stepQ == 1:
-			yes, no, holds := a[p:p+n], b[q:q+n], cond[k:k+n]
-			for i, v := range no {
-				out[i] = v ^ (v^yes[i])&-oneIf[T](holds[i])
-			}
-		default:
+		out, yes, no := y[at[0]:at[0]+n], a[p:][:max(1, n*stepP)], b[q:][:max(1, n*stepQ)]
+		if stepK == 1 || n == 1 {
+			num.Choose(unit, out, cond[k:k+n], yes, no)
+			return
+		}
+		if !cond[k] {
+			yes = no
+		}
+		if copy(out, yes) < n {
 			for i := range out {
-				out[i] = b[q] ^ (b[q]^a[p])&-oneIf[T](cond[k])
-				k, p, q = k+stepK, p+stepP, q+stepQ
+				out[i] = yes[0]
 			}
 		}
 	})
 }
 
-// oneIf is 1 where the condition holds, otherwise 0, without a branch.
-func oneIf[T uint8 | uint16 | uint32 | uint64](holds bool) (one T) {
-	if holds {
-		one = 1
+// EvalFast tests the bits of floats.
+func (op test) EvalFast(c *Call) (bool, error) {
+	if c.Run.Kernel == nil || c.Node.Domain != "" || op.bits == nil {
+		return false, nil
 	}
-	return one
+	switch c.In[0].DType() {
+	case tensor.Float16:
+		return true, testBits[uint16](c, op.bits, 10)
+	case tensor.BFloat16:
+		return true, testBits[uint16](c, op.bits, 7)
+	case tensor.Float32:
+		return true, testBits[uint32](c, op.bits, 23)
+	case tensor.Float64:
+		return true, testBits[uint64](c, op.bits, 52)
+	}
+	return false, nil
+}
+
+// bitTest compares the bits of a float, without its sign unless signed is set, with those of
+// infinity.
+type bitTest struct {
+	relation         num.Relation
+	signed, negative bool
+}
+
+func testBits[T uint16 | uint32 | uint64](c *Call, test *bitTest, mantissa int) error {
+	y, err := c.output(tensor.Bool, c.In[0].Shape()...)
+	if err != nil {
+		return err
+	}
+	all := ^T(0)
+	rest, infinite := []T{all}, []T{all >> 1 >> mantissa << mantissa}
+	if !test.signed {
+		rest[0] = all >> 1
+	} else if test.negative {
+		infinite[0] |= all>>1 + 1
+	}
+	u, src, dst := &c.Run.Kernel.Num, words[T](c.In[0]), tensor.Data[bool](y)
+	return c.share(len(dst), 0.3, func(from, to int) {
+		line := make([]T, min(rowLength, to-from))
+		for from < to {
+			n := min(len(line), to-from)
+			num.Join(u, num.And, line[:n], src[from:from+n], rest)
+			num.Compare(u, test.relation, dst[from:from+n], line[:n], infinite)
+			from += n
+		}
+	})
 }

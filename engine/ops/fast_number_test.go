@@ -61,6 +61,17 @@ func TestFastNumbers(t *testing.T) {
 	}
 }
 
+func TestFastTests(t *testing.T) {
+	for _, d := range []tensor.DType{tensor.Float16, tensor.BFloat16, tensor.Float32, tensor.Float64} {
+		for _, x := range list(as(d, special(1, 70, 41)), as(d, special(2, 5)), as(d, special(3, 0))) {
+			fastRow{op: "IsNaN", version: 20, in: list(x)}.check(t)
+			for _, a := range []attrs{nil, {"detect_negative": 0}, {"detect_positive": 0}} {
+				fastRow{op: "IsInf", version: 20, attrs: a, in: list(x)}.check(t)
+			}
+		}
+	}
+}
+
 // TestFastCasts converts every type to every other.
 func TestFastCasts(t *testing.T) {
 	types := []tensor.DType{tensor.Bool, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64, tensor.Float32, tensor.Float64}

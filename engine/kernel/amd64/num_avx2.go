@@ -450,3 +450,23 @@ func NumInt32ToInt8AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
 //
 //go:noescape
 func NumFloat32ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumChoose8AVX2 sets blocks of 32 numbers, at least one, to those of a where the byte at which is not 0, else to those of b.
+//
+//go:noescape
+func NumChoose8AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int, which unsafe.Pointer)
+
+// NumChoose16AVX2 sets blocks of 32 numbers, at least one, to those of a where the byte at which is not 0, else to those of b.
+//
+//go:noescape
+func NumChoose16AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int, which unsafe.Pointer)
+
+// NumChoose32AVX2 sets blocks of 32 numbers, at least one, to those of a where the byte at which is not 0, else to those of b.
+//
+//go:noescape
+func NumChoose32AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int, which unsafe.Pointer)
+
+// NumChoose64AVX2 sets blocks of 32 numbers, at least one, to those of a where the byte at which is not 0, else to those of b.
+//
+//go:noescape
+func NumChoose64AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int, which unsafe.Pointer)

@@ -3519,3 +3519,166 @@ block:
 	VMOVDQU    Y11, (DI)
 	VZEROUPPER
 	RET
+
+// func NumChoose8AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int, which unsafe.Pointer)
+// Requires: AVX, AVX2
+TEXT ·NumChoose8AVX2(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  b+16(FP), BX
+	MOVQ  blocks+24(FP), DX
+	MOVQ  stepA+32(FP), R8
+	MOVQ  stepB+40(FP), R9
+	MOVQ  which+48(FP), R10
+	VPXOR Y15, Y15, Y15
+
+block:
+	VMOVDQU   (R10), Y0
+	VPCMPEQB  Y15, Y0, Y0
+	VMOVDQU   (SI), Y1
+	VPBLENDVB Y0, (BX), Y1, Y1
+	VMOVDQU   Y1, (DI)
+	ADDQ      $+32, R10
+	ADDQ      $+32, DI
+	ADDQ      R8, SI
+	ADDQ      R9, BX
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumChoose16AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int, which unsafe.Pointer)
+// Requires: AVX, AVX2
+TEXT ·NumChoose16AVX2(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  b+16(FP), BX
+	MOVQ  blocks+24(FP), DX
+	MOVQ  stepA+32(FP), R8
+	MOVQ  stepB+40(FP), R9
+	MOVQ  which+48(FP), R10
+	VPXOR Y15, Y15, Y15
+
+block:
+	VPMOVZXBW (R10), Y0
+	VPCMPEQW  Y15, Y0, Y0
+	VMOVDQU   (SI), Y1
+	VPBLENDVB Y0, (BX), Y1, Y1
+	VMOVDQU   Y1, (DI)
+	VPMOVZXBW 16(R10), Y0
+	VPCMPEQW  Y15, Y0, Y0
+	VMOVDQU   32(SI), Y1
+	VPBLENDVB Y0, 32(BX), Y1, Y1
+	VMOVDQU   Y1, 32(DI)
+	ADDQ      $+32, R10
+	ADDQ      $+64, DI
+	ADDQ      R8, SI
+	ADDQ      R9, BX
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumChoose32AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int, which unsafe.Pointer)
+// Requires: AVX, AVX2
+TEXT ·NumChoose32AVX2(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  b+16(FP), BX
+	MOVQ  blocks+24(FP), DX
+	MOVQ  stepA+32(FP), R8
+	MOVQ  stepB+40(FP), R9
+	MOVQ  which+48(FP), R10
+	VPXOR Y15, Y15, Y15
+
+block:
+	VPMOVZXBD (R10), Y0
+	VPCMPEQD  Y15, Y0, Y0
+	VMOVDQU   (SI), Y1
+	VPBLENDVB Y0, (BX), Y1, Y1
+	VMOVDQU   Y1, (DI)
+	VPMOVZXBD 8(R10), Y0
+	VPCMPEQD  Y15, Y0, Y0
+	VMOVDQU   32(SI), Y1
+	VPBLENDVB Y0, 32(BX), Y1, Y1
+	VMOVDQU   Y1, 32(DI)
+	VPMOVZXBD 16(R10), Y0
+	VPCMPEQD  Y15, Y0, Y0
+	VMOVDQU   64(SI), Y1
+	VPBLENDVB Y0, 64(BX), Y1, Y1
+	VMOVDQU   Y1, 64(DI)
+	VPMOVZXBD 24(R10), Y0
+	VPCMPEQD  Y15, Y0, Y0
+	VMOVDQU   96(SI), Y1
+	VPBLENDVB Y0, 96(BX), Y1, Y1
+	VMOVDQU   Y1, 96(DI)
+	ADDQ      $+32, R10
+	ADDQ      $+128, DI
+	ADDQ      R8, SI
+	ADDQ      R9, BX
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumChoose64AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int, which unsafe.Pointer)
+// Requires: AVX, AVX2
+TEXT ·NumChoose64AVX2(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  b+16(FP), BX
+	MOVQ  blocks+24(FP), DX
+	MOVQ  stepA+32(FP), R8
+	MOVQ  stepB+40(FP), R9
+	MOVQ  which+48(FP), R10
+	VPXOR Y15, Y15, Y15
+
+block:
+	VPMOVZXBQ (R10), Y0
+	VPCMPEQQ  Y15, Y0, Y0
+	VMOVDQU   (SI), Y1
+	VPBLENDVB Y0, (BX), Y1, Y1
+	VMOVDQU   Y1, (DI)
+	VPMOVZXBQ 4(R10), Y0
+	VPCMPEQQ  Y15, Y0, Y0
+	VMOVDQU   32(SI), Y1
+	VPBLENDVB Y0, 32(BX), Y1, Y1
+	VMOVDQU   Y1, 32(DI)
+	VPMOVZXBQ 8(R10), Y0
+	VPCMPEQQ  Y15, Y0, Y0
+	VMOVDQU   64(SI), Y1
+	VPBLENDVB Y0, 64(BX), Y1, Y1
+	VMOVDQU   Y1, 64(DI)
+	VPMOVZXBQ 12(R10), Y0
+	VPCMPEQQ  Y15, Y0, Y0
+	VMOVDQU   96(SI), Y1
+	VPBLENDVB Y0, 96(BX), Y1, Y1
+	VMOVDQU   Y1, 96(DI)
+	VPMOVZXBQ 16(R10), Y0
+	VPCMPEQQ  Y15, Y0, Y0
+	VMOVDQU   128(SI), Y1
+	VPBLENDVB Y0, 128(BX), Y1, Y1
+	VMOVDQU   Y1, 128(DI)
+	VPMOVZXBQ 20(R10), Y0
+	VPCMPEQQ  Y15, Y0, Y0
+	VMOVDQU   160(SI), Y1
+	VPBLENDVB Y0, 160(BX), Y1, Y1
+	VMOVDQU   Y1, 160(DI)
+	VPMOVZXBQ 24(R10), Y0
+	VPCMPEQQ  Y15, Y0, Y0
+	VMOVDQU   192(SI), Y1
+	VPBLENDVB Y0, 192(BX), Y1, Y1
+	VMOVDQU   Y1, 192(DI)
+	VPMOVZXBQ 28(R10), Y0
+	VPCMPEQQ  Y15, Y0, Y0
+	VMOVDQU   224(SI), Y1
+	VPBLENDVB Y0, 224(BX), Y1, Y1
+	VMOVDQU   Y1, 224(DI)
+	ADDQ      $+32, R10
+	ADDQ      $+256, DI
+	ADDQ      R8, SI
+	ADDQ      R9, BX
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET

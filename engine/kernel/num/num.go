@@ -68,6 +68,10 @@ const (
 // stepB bytes apart, dst may be a or b.
 type rows = func(dst, a, b unsafe.Pointer, blocks, stepA, stepB int)
 
+// chooser is a kernel on such blocks, and on as many bytes of which 1 chooses a number of a, and 0
+// one of b.
+type chooser = func(dst, a, b unsafe.Pointer, blocks, stepA, stepB int, which unsafe.Pointer)
+
 // block is how many numbers a block has, and atOnce how many a call takes: assembly is not
 // preempted.
 const (
@@ -81,6 +85,7 @@ type Unit struct {
 	join    [pairs][kinds]rows
 	convert [kinds][kinds]converter // from one kind to another
 	halve   converter               // from float32 to float16
+	choose  [4]chooser              // by size: 1, 2, 4 and 8 bytes
 }
 
 // Plain has no kernels: the loops in Go that compute what is left of a row compute all.

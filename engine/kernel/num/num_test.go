@@ -124,6 +124,40 @@ func convertAs[D, S num.Number](t *testing.T, u *num.Unit) {
 	}
 }
 
+// TestChoose compares with a condition of Go.
+func TestChoose(t *testing.T) {
+	for _, k := range kernel.Rungs() {
+		t.Run(k.Name, func(t *testing.T) {
+			chooseAs[uint8](t, &k.Num)
+			chooseAs[uint16](t, &k.Num)
+			chooseAs[uint32](t, &k.Num)
+			chooseAs[uint64](t, &k.Num)
+		})
+	}
+}
+
+func chooseAs[T uint8 | uint16 | uint32 | uint64](t *testing.T, u *num.Unit) {
+	rng := rand.New(rand.NewSource(1))
+	for _, n := range lengths {
+		for _, sizes := range [][2]int{{n, n}, {n, 1}, {1, n}, {1, 1}} {
+			a, b, dst, holds := row[T](t, rng, sizes[0]), row[T](t, rng, sizes[1]), beside[T](t, n), beside[bool](t, n)
+			for i := range holds {
+				holds[i] = rng.Intn(2) == 0
+			}
+			num.Choose(u, dst, holds, a, b)
+			for i, got := range dst {
+				want := b[i%len(b)]
+				if holds[i] {
+					want = a[i%len(a)]
+				}
+				if got != want {
+					t.Fatalf("%T, %d and %d numbers, number %d: %v, want %v", got, sizes[0], sizes[1], i, got, want)
+				}
+			}
+		}
+	}
+}
+
 type integer interface {
 	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
 }

@@ -62,7 +62,8 @@ var AVX2 = Unit{
 		Float32: {Int32: amd64.NumFloat32ToInt32AVX2, Float64: amd64.NumFloat32ToFloat64AVX2},
 		Float64: {Float32: amd64.NumFloat64ToFloat32AVX2},
 	},
-	halve: amd64.NumFloat32ToFloat16AVX2,
+	halve:  amd64.NumFloat32ToFloat16AVX2,
+	choose: [4]chooser{amd64.NumChoose8AVX2, amd64.NumChoose16AVX2, amd64.NumChoose32AVX2, amd64.NumChoose64AVX2},
 }
 
 // bySize lists the kernels of a function that is the same for signed and unsigned integers.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -48,6 +50,7 @@ func numbers(g *gen) {
 	}
 	k.joins()
 	k.conversions()
+	k.choose()
 }
 
 // numKernels writes kernels on blocks.
@@ -251,5 +254,37 @@ func (k numKernels) wideExtremes() {
 			k.VCMPPD(unordered, b, a, d)
 			k.VORPD(d, c, a)
 		})
+	}
+}
+
+// choose writes the kernels that take numbers of a or b, as bytes of 1 or 0 say.
+func (k numKernels) choose() {
+	for i, widen := range []func(...operand.Op){nil, k.VPMOVZXBW, k.VPMOVZXBD, k.VPMOVZXBQ} {
+		size := 1 << i
+		name := fmt.Sprint("NumChoose", 8*size, "AVX2")
+		k.leaf(name, []string{"dst ptr", "a ptr", "b ptr", "blocks int", "stepA int", "stepB int", "which ptr"},
+			name+" sets blocks of 32 numbers, at least one, to those of a where the byte at which is not 0, else to those of b.")
+		for _, p := range []struct {
+			name string
+			r    reg.Register
+		}{{"dst", reg.RDI}, {"a", reg.RSI}, {"b", reg.RBX}, {"blocks", reg.RDX}, {"stepA", reg.R8}, {"stepB", reg.R9}, {"which", reg.R10}} {
+			k.param(p.name, p.r)
+		}
+		mask, a, zero := k.r[0], k.r[1], k.r[15]
+		k.VPXOR(zero, zero, zero)
+		k.Label("block")
+		for v := range size {
+			if size == 1 {
+				k.VMOVDQU(at(reg.R10, 0), mask)
+			} else {
+				widen(at(reg.R10, 32/size*v), mask)
+			}
+			[]func(...operand.Op){k.VPCMPEQB, k.VPCMPEQW, k.VPCMPEQD, k.VPCMPEQQ}[i](zero, mask, mask)
+			k.VMOVDQU(at(reg.RSI, 32*v), a)
+			k.VPBLENDVB(mask, at(reg.RBX, 32*v), a, a)
+			k.VMOVDQU(a, at(reg.RDI, 32*v))
+		}
+		k.ADDQ(imm(32), reg.R10)
+		k.finish(32 * size)
 	}
 }
