@@ -36,17 +36,10 @@ func (op *lines) EvalFast(c *Call) (bool, error) {
 // softmaxRows processes contiguous lines of the given length.
 func (c *Call) softmaxRows(y, x *tensor.Tensor, length int, log bool) error {
 	v, src, dst := c.vec(), tensor.Data[float32](x), tensor.Data[float32](y)
-	if err := c.Run.reserveList(length, 4); err != nil {
-		return err
-	}
 	return c.share(len(dst)/length, 0.5*float64(length)+30, func(from, to int) {
-		var work []float32
-		if log {
-			work = make([]float32, length)
-		}
 		for i := from; i < to; i++ {
 			if log {
-				v.LogSoftmax(dst[i*length:(i+1)*length], src[i*length:(i+1)*length], work)
+				v.LogSoftmax(dst[i*length:(i+1)*length], src[i*length:(i+1)*length])
 			} else {
 				v.Softmax(dst[i*length:(i+1)*length], src[i*length:(i+1)*length])
 			}

@@ -7,7 +7,6 @@ package vec
 
 import (
 	"math"
-	"sync"
 	"unsafe"
 )
 
@@ -200,26 +199,18 @@ func (v *Unit) Softmax(dst, src []float32) {
 	if len(dst) == 0 {
 		return
 	}
-	f := factors.Get().(*[1]float32)
-	f[0] = float32(1 / v.exponentials(dst, src[:len(dst)], v.Largest(src)))
-	v.Zip(Mul, dst, dst, f[:])
-	factors.Put(f)
+	v.Apply(Affine, dst, dst, float32(1/v.exponentials(dst, src[:len(dst)], v.Largest(src))), 0)
 }
 
-// factors holds arguments of kernels: these escape, and would be allocated at each
-// call.
-var factors = sync.Pool{New: func() any { return new([1]float32) }}
-
-// LogSoftmax sets dst = src - ln Σ e^src. dst may be src; work, of the same length,
-// is overwritten.
-func (v *Unit) LogSoftmax(dst, src, work []float32) {
+// LogSoftmax sets dst = src - ln Σ e^src. dst may not be src.
+func (v *Unit) LogSoftmax(dst, src []float32) {
 	if len(dst) == 0 {
 		return
 	}
 	top := v.Largest(src)
-	log := float32(math.Log(v.exponentials(work[:len(dst)], src, top)))
-	v.Zip(Sub, dst, src, []float32{top})
-	v.Zip(Sub, dst, dst, []float32{log})
+	log := float32(math.Log(v.exponentials(dst, src, top)))
+	v.Apply(Affine, dst, src, 1, -top)
+	v.Apply(Affine, dst, dst, 1, -log)
 }
 
 // Moments returns the mean of a row and its variance: the mean of (x-mean)².
