@@ -73,7 +73,7 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 				if shift != nil {
 					b = shift[i%m]
 				}
-				s.addColumns(planes[i*s.inSize():(i+1)*s.inSize()], p.columns[i*taps*pixels:(i+1)*taps*pixels], b)
+				s.addColumns(c.vec(), planes[i*s.inSize():(i+1)*s.inSize()], p.columns[i*taps*pixels:(i+1)*taps*pixels], b)
 			}
 		})
 		if err != nil {
@@ -134,7 +134,7 @@ func bitsOf(x []float32) []uint32 {
 
 // addColumns adds up a plane of the output from the products of each tap with all
 // pixels. If taps never overlap, products are stored instead.
-func (s *slide) addColumns(out, columns []float32, bias float32) {
+func (s *slide) addColumns(v *vec.Unit, out, columns []float32, bias float32) {
 	alone := true
 	for i, p := range s.span {
 		alone = alone && p.kernel == p.stride && p.before == 0 && (p.dilation == 1 || p.kernel == 1) && s.in[i] == s.out[i]*p.stride
@@ -163,16 +163,20 @@ func (s *slide) addColumns(out, columns []float32, bias float32) {
 				row := out[(oz*s.in[1]+oy)*s.in[2]:][:s.in[2]]
 				o := x0*step + kx*s.span[2].dilation - s.span[2].before
 				in := x[(iz*s.out[1]+iy)*s.out[2]:][x0:x1]
-				if alone {
+				switch {
+				case alone:
 					for _, p := range in {
 						row[o] = p + bias
 						o += step
 					}
-					continue
-				}
-				for _, p := range in {
-					row[o] += p
-					o += step
+				case step == 1:
+					to := row[o:][:len(in)]
+					v.Zip(vec.Add, to, to, in)
+				default:
+					for _, p := range in {
+						row[o] += p
+						o += step
+					}
 				}
 			}
 		}

@@ -377,3 +377,20 @@ func TestFastQuantize(t *testing.T) {
 		fastRow{op: "DynamicQuantizeLinear", version: 11, in: list(x), outputs: 3}.check(t)
 	}
 }
+
+func TestFastCol2Im(t *testing.T) {
+	for i, r := range []struct {
+		x            []int
+		image, block []int64
+		attrs        attrs
+	}{
+		{[]int{2, 3 * 9, 7 * 9}, []int64{7, 9}, []int64{3, 3}, attrs{"pads": []int{1, 1, 1, 1}}},
+		{[]int{1, 2 * 12, 6}, []int64{6, 12}, []int64{3, 4}, attrs{"strides": []int{3, 4}}},
+		{[]int{1, 5, 13}, []int64{30}, []int64{5}, attrs{"strides": []int{2}, "dilations": []int{1}}},
+		{[]int{1, 8, 2 * 3 * 4}, []int64{4, 5, 6}, []int64{2, 2, 2}, attrs{"dilations": []int{2, 2, 2}}},
+		{[]int{2, 3 * 4, 3 * 4}, []int64{5, 9}, []int64{2, 2}, attrs{"strides": []int{2, 3}, "pads": []int{1, 1, 0, 1}}},
+	} {
+		in := list(random(int64(i), r.x...), ints(r.image...), ints(r.block...))
+		fastRow{op: "Col2Im", version: 18, attrs: r.attrs, in: in, relative: 1e-6, absolute: 1e-6}.check(t)
+	}
+}
