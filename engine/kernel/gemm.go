@@ -144,6 +144,7 @@ func (r *Rung) PackGemm(g *Gemm, b Numbers, bias []float32) (*GemmWeights, error
 		copy(w.bias, bias)
 	}
 	switch {
+	case g.column() && bias == nil && source.of == float32s:
 	case g.M > InPlaceRows || g.count() > 1:
 		r.Gemms.pack(r, g, w)
 	case g.Often:
@@ -163,10 +164,18 @@ func (r *Rung) Gemm(g *Gemm, w *GemmWeights) (Work, error) {
 	if w != nil && (w.source.n != g.N || w.source.k != g.K || w.source.trans != g.TransB) {
 		return Work{}, fmt.Errorf("%v: the weights were packed for another product", g)
 	}
+	if g.column() && (w == nil || w.form == gemmInPlace && w.bias == nil && w.source.of == float32s) {
+		return r.column(g, w), nil
+	}
 	if w != nil && w.form <= gemmStrips || w == nil && g.M == 1 && g.count() == 1 {
 		return r.gemv(g, w)
 	}
 	return r.Gemms.plan(r, g, w)
+}
+
+// column reports whether B and C are a single column of neighbouring numbers.
+func (g *Gemm) column() bool {
+	return g.N == 1 && g.M > InPlaceRows && g.RowC == 1 && (g.TransB || g.RowB == 1) && !g.Residual
 }
 
 // gemmKernels packs and plans products of more than InPlaceRows rows.

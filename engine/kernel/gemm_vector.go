@@ -60,15 +60,7 @@ func (s *gemvStep) Run(chunk int, m *Memory) {
 	g := &s.gemm
 	first := chunk * s.each
 	n := min(s.each, g.N-first)
-	var b unsafe.Pointer
-	switch {
-	case s.strips:
-		b = unsafe.Pointer(&s.weights.panels[0])
-	case s.weights != nil:
-		b = s.weights.source.address()
-	default:
-		b = m.More[0]
-	}
+	b := s.address(m)
 	step := stripColumns // columns computed for all rows of A before the next, so that their part of B stays in the cache
 	if g.TransB && !s.strips {
 		step = max(4, 256<<10/(4*g.K))
@@ -78,6 +70,17 @@ func (s *gemvStep) Run(chunk int, m *Memory) {
 			s.part(b, m, row, c, min(step, first+n-c))
 		}
 	}
+}
+
+// address is where B begins.
+func (s *gemvStep) address(m *Memory) unsafe.Pointer {
+	switch {
+	case s.strips:
+		return unsafe.Pointer(&s.weights.panels[0])
+	case s.weights != nil:
+		return s.weights.source.address()
+	}
+	return m.More[0]
 }
 
 // part computes columns [first, first+n) of one row.
@@ -134,5 +137,34 @@ func (s *gemvStep) end(y, residual []float32, first int) {
 	}
 	if rest.Kind != Identity {
 		s.rung.activateRow(unsafe.Pointer(&y[0]), len(y), rest)
+	}
+}
+
+// columnStep is a planned product by matrices of a single column: dots of the rows of A.
+type columnStep struct {
+	gemvStep
+	parts int // chunks of each product
+}
+
+// column plans a product for which g.column reports true; w has no bias.
+func (r *Rung) column(g *Gemm, w *GemmWeights) Work {
+	s := &columnStep{gemvStep: gemvStep{gemm: *g, rung: r, unit: r.GemmUnit.gemv[float32s], weights: w}}
+	s.each = roundUp(max(1, chunkTime*16/(4*g.K)), dotsRows) // at 16 bytes in a nanosecond
+	s.parts = (g.M + s.each - 1) / s.each
+	return Work{Steps: []Step{s}}
+}
+
+func (s *columnStep) Chunks() int { return s.gemm.count() * s.parts }
+
+func (s *columnStep) Run(chunk int, m *Memory) {
+	g := &s.gemm
+	a, b, c := g.at(chunk / s.parts)
+	x := unsafe.Add(s.address(m), b)
+	first := chunk % s.parts * s.each
+	for end := min(first+s.each, g.M); first < end; first += stripColumns {
+		n := min(stripColumns, end-first)
+		y := unsafe.Add(m.Out, c+4*first)
+		s.unit.dots(y, unsafe.Add(m.In, a+4*first*g.RowA), x, g.K, n, 4*g.RowA)
+		s.end(floats(y, n), nil, first)
 	}
 }

@@ -112,7 +112,11 @@ func (op *gemm) EvalFast(c *Call) (bool, error) {
 	if op.transB {
 		n = b.Dim(0)
 	}
+	column := op.transA && n == 1 // as a row: the transpose of B by A as it is
 	p := c.planned(a, b, func() *kernel.Gemm {
+		if column {
+			return &kernel.Gemm{M: 1, N: m, K: k, RowA: k, RowB: m, RowC: m, RowResidual: m, Scale: op.alpha, Residual: bias != nil}
+		}
 		return &kernel.Gemm{M: m, N: n, K: k, RowA: k, RowB: b.Dim(1), RowC: n, RowResidual: n, TransB: op.transB,
 			Scale: op.alpha, Residual: bias != nil}
 	})
@@ -123,7 +127,10 @@ func (op *gemm) EvalFast(c *Call) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	if op.transA { // the kernels read A by rows
+	switch {
+	case column:
+		a, b = b, a
+	case op.transA: // the kernels read A by rows
 		rows, err := c.New(tensor.Float32, m, k)
 		if err != nil {
 			return true, err
