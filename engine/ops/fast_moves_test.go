@@ -209,7 +209,9 @@ func TestFastResize(t *testing.T) {
 			}
 		}
 	}
-	fastRow{op: "Resize", version: 13, attrs: attrs{"mode": "nearest"}, in: list(counted[int32](1000, 0, 2, 5, 7), nil, nil, ints64(2, 9, 20))}.check(t)
+	for _, x := range list(counted[int32](1000, 0, 2, 5, 7), counted[int64](1000, 0, 2, 5, 7), as(tensor.Uint8, counted[int32](256, 0, 2, 5, 7)), as(tensor.Float16, random(1, 2, 5, 7))) {
+		fastRow{op: "Resize", version: 13, attrs: attrs{"mode": "nearest"}, in: list(x, nil, nil, ints64(2, 9, 20))}.check(t)
+	}
 	roi := tensor.Of([]float32{0, 0, -0.1, 0.2, 1, 1, 1.2, 0.7})
 	crop := attrs{"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": float32(5)}
 	fastRow{op: "Resize", version: 13, attrs: crop, in: list(random(1, 1, 2, 9, 9), roi, nil, ints64(1, 2, 12, 6)), relative: 1e-6, absolute: 3e-6}.check(t)

@@ -10,11 +10,11 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast resizes the last two axes of float32 tensors row by row, and other
-// float32 tensors one axis after the other.
+// EvalFast resizes the last two axes of float32 tensors row by row (in mode nearest those of any
+// numbers), and other float32 tensors one axis after the other.
 func (op *resize) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
-	if op.mode == "nearest" && x.DType().Size() != 4 || op.mode != "nearest" && x.DType() != tensor.Float32 {
+	if op.mode == "nearest" && (x.DType().Size() == 0 || x.DType().Size() > 8) || op.mode != "nearest" && x.DType() != tensor.Float32 {
 		return false, nil
 	}
 	shape, plan, err := op.planCall(c)
@@ -96,10 +96,15 @@ func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error
 	unit := 1.0 + 0.4*float64(max(s.rows.per, 1))
 	return true, c.share(planes*bands, unit*float64(band*s.outW)+100, func(from, to int) {
 		if op.mode == "nearest" {
-			src, dst := words[uint32](x), words[uint32](y)
-			for i := from; i < to; i++ {
-				p, b := i/bands, i%bands*band
-				s.pickRows(dst[p*s.outH*s.outW:][:s.outH*s.outW], src[p*s.inH*s.inW:][:s.inH*s.inW], b, min(b+band, s.outH))
+			switch x.DType().Size() {
+			case 1:
+				pickBands(s, y.Bytes(), x.Bytes(), from, to, band)
+			case 2:
+				pickBands(s, words[uint16](y), words[uint16](x), from, to, band)
+			case 4:
+				pickBands(s, words[uint32](y), words[uint32](x), from, to, band)
+			default:
+				pickBands(s, words[uint64](y), words[uint64](x), from, to, band)
 			}
 			return
 		}
@@ -200,8 +205,17 @@ func columnTaps(l tapList, n int) *vec.Taps {
 	return t
 }
 
-// pickRows writes rows from..to-1 of a plane in mode nearest.
-func (s *pictureSize) pickRows(dst, src []uint32, from, to int) {
+// pickBands writes bands from..to-1 of all planes, of so many rows each, in mode nearest.
+func pickBands[T any](s *pictureSize, dst, src []T, from, to, band int) {
+	bands := (s.outH + band - 1) / band
+	for i := from; i < to; i++ {
+		p, b := i/bands, i%bands*band
+		pickRows(s, dst[p*s.outH*s.outW:][:s.outH*s.outW], src[p*s.inH*s.inW:][:s.inH*s.inW], b, min(b+band, s.outH))
+	}
+}
+
+// pickRows writes rows from..to-1 of a plane.
+func pickRows[T any](s *pictureSize, dst, src []T, from, to int) {
 	before := -1
 	for y := from; y < to; y++ {
 		at := y
