@@ -290,6 +290,9 @@ func (b *builder) node(n *ir.Node) error {
 	if done, err := b.blockedNode(n); done || err != nil {
 		return err
 	}
+	if done, err := b.pixelsNode(n); done || err != nil {
+		return err
+	}
 	if b.moveAgain(n) || b.alias(n) || b.moveNode(n) || b.acrossNode(n) {
 		return nil
 	}
