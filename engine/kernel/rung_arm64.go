@@ -28,5 +28,5 @@ func native() []Rung {
 var lanesNEON = laneKernels{
 	ConvTile: convTileNEON, Winograd: winogradNEON, SmallWinograd: smallWinogradNEON, WindowRow: windowRowNEON, DepthRow: depthRowNEON,
 	Broadcast: broadcasts{Add: arm64.AddPixels, Sub: arm64.SubPixels, Mul: arm64.MulPixels},
-	SumRow:    arm64.SumPixels, ScaleRows: arm64.ScaleRows, Interleave: interleaveNEON, Deinterleave: deinterleaveNEON, Shuffle: plainShuffle(8),
+	SumRow:    arm64.SumPixels, ScaleRows: arm64.ScaleRows, Interleave: interleaveNEON, Deinterleave: deinterleaveNEON, Shuffle: arm64.ShufflePixels,
 }

@@ -50,3 +50,8 @@ func SumPixels(sum, src unsafe.Pointer, pixels int)
 //
 //go:noescape
 func ScaleRows(dst, src, scale unsafe.Pointer, rows, vecs int)
+
+// ShufflePixels takes pixels of 8 numbers.
+//
+//go:noescape
+func ShufflePixels(dst, a, b, lanes unsafe.Pointer, rest, pixels int)

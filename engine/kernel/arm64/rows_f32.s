@@ -716,3 +716,62 @@ vector:
 	SUBS $1, R4
 	BNE row
 	RET
+
+// func ShufflePixels(dst, a, b, lanes unsafe.Pointer, rest, pixels int)
+//
+// R1 dst, R2 a, R3 b, R4 lanes, R5 rest, R6 pixels left, R16 temporary; V28 V29 the bytes chosen,
+// V30 V31 what makes them of lanes.
+TEXT ·ShufflePixels(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD b+16(FP), R3
+	MOVD lanes+24(FP), R4
+	MOVD rest+32(FP), R5
+	MOVD pixels+40(FP), R6
+	MOVW $0x03020100, R16
+	WORD $0x4e040e1e // dup v30.4s, w16
+	MOVW $0x04040404, R16
+	WORD $0x4e040e1f // dup v31.4s, w16
+	WORD $0x3dc00080 // ldr q0, [x4, #0]
+	WORD $0x4ebf9c1c // mul v28.4s, v0.4s, v31.4s
+	WORD $0x4ebe879c // add v28.4s, v28.4s, v30.4s
+	WORD $0x4f210400 // sshr v0.4s, v0.4s, #31
+	WORD $0x4ea01f9c // orr v28.16b, v28.16b, v0.16b
+	WORD $0x3dc00481 // ldr q1, [x4, #16]
+	WORD $0x4ebf9c3d // mul v29.4s, v1.4s, v31.4s
+	WORD $0x4ebe87bd // add v29.4s, v29.4s, v30.4s
+	WORD $0x4f210421 // sshr v1.4s, v1.4s, #31
+	WORD $0x4ea11fbd // orr v29.16b, v29.16b, v1.16b
+	CBZ R6, none
+	CBNZ R5, some
+
+all:
+	WORD $0x3cc10440 // ldr q0, [x2], #16
+	WORD $0x3cc10441 // ldr q1, [x2], #16
+	WORD $0x3cc10462 // ldr q2, [x3], #16
+	WORD $0x3cc10463 // ldr q3, [x3], #16
+	WORD $0x4e1c6004 // tbl v4.16b, {v0.16b-v3.16b}, v28.16b
+	WORD $0x4e1d6005 // tbl v5.16b, {v0.16b-v3.16b}, v29.16b
+	WORD $0x3c810424 // str q4, [x1], #16
+	WORD $0x3c810425 // str q5, [x1], #16
+	SUBS $1, R6
+	BNE all
+	RET
+
+some:
+	WORD $0x3cc10440 // ldr q0, [x2], #16
+	WORD $0x3cc10441 // ldr q1, [x2], #16
+	WORD $0x3cc10462 // ldr q2, [x3], #16
+	WORD $0x3cc10463 // ldr q3, [x3], #16
+	WORD $0x3dc00024 // ldr q4, [x1, #0]
+	WORD $0x4e1c7004 // tbx v4.16b, {v0.16b-v3.16b}, v28.16b
+	WORD $0x3dc00425 // ldr q5, [x1, #16]
+	WORD $0x4e1d7005 // tbx v5.16b, {v0.16b-v3.16b}, v29.16b
+	WORD $0x3c810424 // str q4, [x1], #16
+	WORD $0x3c810425 // str q5, [x1], #16
+	SUBS $1, R6
+	BNE some
+	RET
+
+none:
+	RET

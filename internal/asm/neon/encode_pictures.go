@@ -37,6 +37,15 @@ func (e *emitter) tbl2(d, a, index int) {
 	e.word(0x4e002000|register(index, 16)|register(a, 5)|register(d, 0), "tbl v%d.16b, {v%d.16b, v%d.16b}, v%d.16b", d, a, a+1, index)
 }
 
+// tbl4 looks the bytes of index up in a and the three vectors after it; those beyond give 0,
+// and with tbx4 leave the bytes of d.
+func (e *emitter) tbl4(d, a, index int) { e.table4(0x4e006000, "tbl", d, a, index) }
+func (e *emitter) tbx4(d, a, index int) { e.table4(0x4e007000, "tbx", d, a, index) }
+
+func (e *emitter) table4(code uint32, name string, d, a, index int) {
+	e.word(code|register(index, 16)|register(a, 5)|register(d, 0), "%s v%d.16b, {v%d.16b-v%d.16b}, v%d.16b", name, d, a, a+3, index)
+}
+
 // loadLaneNext loads one number of a vector and adds a register to the address.
 func (e *emitter) loadLaneNext(v, lane, base, by int) {
 	e.word(0x0dc08000|laneBits(lane)|register(by, 16)|register(base, 5)|register(v, 0), "ld1 {v%d.s}[%d], [x%d], x%d", v, lane, base, by)

@@ -98,6 +98,8 @@ func everyInstruction() [][]string {
 		e.mla32(r[0], r[1], r[2])
 		e.ext(r[0], r[1], r[2], r[2]&15)
 		e.tbl2(r[0], r[1]&15, r[2])
+		e.tbl4(r[0], r[1]&15, r[2])
+		e.tbx4(r[0], r[1]&15, r[2])
 		for lane := range 4 {
 			e.loadLaneNext(r[0], lane, base, min(r[2], 28))
 		}

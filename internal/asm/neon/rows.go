@@ -18,6 +18,7 @@ func rowKernels(e *emitter) {
 	}
 	e.sumPixels()
 	e.scaleRows()
+	e.shufflePixels()
 }
 
 // arguments loads consecutive parameters into registers 1, 2, ...
@@ -157,5 +158,52 @@ func (e *emitter) scaleRows() {
 	e.p("BNE vector")
 	e.p("SUBS $1, R4")
 	e.p("BNE row")
+	e.ret()
+}
+
+// shufflePixels chooses the numbers of pixels from the 64 bytes of two others. A lane is the
+// number of four bytes there; that of a negative one is beyond them, where TBL gives 0 and TBX
+// leaves what was.
+func (e *emitter) shufflePixels() {
+	const bytes, first, scale = 28, 30, 31
+	e.text("ShufflePixels", "dst, a, b, lanes unsafe.Pointer, rest, pixels int", 48, "takes pixels of 8 numbers.",
+		"R1 dst, R2 a, R3 b, R4 lanes, R5 rest, R6 pixels left, R16 temporary; V28 V29 the bytes chosen, V30 V31 what makes them of lanes.")
+	e.arguments("dst", "a", "b", "lanes", "rest", "pixels")
+	e.p("MOVW $0x03020100, R16")
+	e.dup(first, 16)
+	e.p("MOVW $0x04040404, R16")
+	e.dup(scale, 16)
+	for i := range 2 {
+		e.ldrQ(i, 4, 16*i)
+		e.mul32(bytes+i, i, scale)
+		e.add(bytes+i, bytes+i, first)
+		e.sshr(i, i, 31)
+		e.orr(bytes+i, bytes+i, i)
+	}
+	e.p("CBZ R6, none")
+	e.p("CBNZ R5, some")
+	for _, k := range []struct {
+		label  string
+		choose func(i int)
+	}{
+		{"all", func(i int) { e.tbl4(4+i, 0, bytes+i) }},
+		{"some", func(i int) {
+			e.ldrQ(4+i, 1, 16*i)
+			e.tbx4(4+i, 0, bytes+i)
+		}},
+	} {
+		e.label(k.label)
+		for i := range 4 {
+			e.ldrQNext(i, 2+i/2)
+		}
+		k.choose(0)
+		k.choose(1)
+		e.strQNext(4, 1)
+		e.strQNext(5, 1)
+		e.p("SUBS $1, R6")
+		e.p("BNE %s", k.label)
+		e.ret()
+	}
+	e.label("none")
 	e.ret()
 }
