@@ -61,6 +61,21 @@ func TestFastNumbers(t *testing.T) {
 	}
 }
 
+func TestFastReducedIntegers(t *testing.T) {
+	for _, d := range []tensor.DType{tensor.Int8, tensor.Uint8, tensor.Int32, tensor.Int64, tensor.Uint32, tensor.Uint64} {
+		for i, shape := range [][]int{{3, 5, 7}, {2, 40, 1100}, {1, 1, 1}, {4, 300, 9}} {
+			for _, axes := range []*tensor.Tensor{ints64(2), ints64(1), ints64(0), ints64(1, 2), ints64(0, 1, 2), ints64(0, 2)} {
+				for _, op := range []string{"ReduceMax", "ReduceMin", "ReduceSum"} {
+					if op != "ReduceSum" || d.Size() > 1 {
+						x := numbersOf(d, int64(i), shape...)
+						fastRow{op: op, version: 20, in: list(x, axes), plain: axes.Len() == 2 || op == "ReduceSum"}.check(t)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestFastTests(t *testing.T) {
 	for _, d := range []tensor.DType{tensor.Float16, tensor.BFloat16, tensor.Float32, tensor.Float64} {
 		for _, x := range list(as(d, special(1, 70, 41)), as(d, special(2, 5)), as(d, special(3, 0))) {

@@ -9,12 +9,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast reduces float32 along neighbouring axes: rows if they are the last
-// axes, otherwise strips of the elements after them.
+// EvalFast reduces float32 and integers along neighbouring axes: rows if they are the
+// last axes, otherwise strips of the elements after them.
 func (op *reduce) EvalFast(c *Call) (bool, error) {
 	x, axes := c.In[0], op.axes
-	line := reduceLines[op.name]
-	if c.vec(x) == nil || c.Node.Domain != "" || line == nil || x.Len() == 0 {
+	line, fold := reduceLines[op.name], reduceIntegers[op.name]
+	if fold = fold.of(x.DType()); c.Run.Kernel == nil || c.Node.Domain != "" || x.Len() == 0 || fold == nil && (c.vec(x) == nil || line == nil) {
 		return false, nil
 	}
 	if c.input(1) != nil {
@@ -28,13 +28,16 @@ func (op *reduce) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	outer, length, inner, ok := reducedBlock(x.Shape(), along)
-	if !ok || inner != 1 && line.join == nil {
+	if !ok || fold == nil && inner != 1 && line.join == nil {
 		return false, nil
 	}
 	shape, _ := reducedShape(ir.Dims(x.Shape()...), along, op.keepDims).Ints()
-	y, err := c.output(tensor.Float32, shape...)
+	y, err := c.output(x.DType(), shape...)
 	if err != nil {
 		return true, err
+	}
+	if fold != nil {
+		return true, fold.reduce(c, y, x, outer, length, inner)
 	}
 	src, dst, v := tensor.Data[float32](x), tensor.Data[float32](y), c.vec()
 	if inner == 1 {
