@@ -17,10 +17,9 @@ const (
 const enough = 0.01
 
 // worth is the factor by which the error must fall for a layer to stay in float32: by
-// a tenth, and by as much as the network becomes slower or larger, whichever is more.
-// For its share of the multiply-adds float32 takes about three times as long, for its
-// share of the weights four times the space.
-func worth(work, weights float64) float64 { return 0.9 / max(1+2*work, 1+3*weights) }
+// a tenth, and by as much as the network becomes slower. For its share of the
+// multiply-adds float32 takes about three times as long.
+func worth(work float64) float64 { return 0.9 / (1 + 2*work) }
 
 // part is a run of layers and the squared error that the outputs have if these alone
 // are quantised.
@@ -41,7 +40,7 @@ func (q *quantizer) search(all *placement, best *Result) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	work, weights := q.shares(all.layers)
+	work := q.shares(all.layers)
 	var kept []*ir.Node
 	least, price := best.Error, 1.0
 	for i, n := range costly {
@@ -49,7 +48,7 @@ func (q *quantizer) search(all *placement, best *Result) (*Result, error) {
 		if len(kept)+1 == len(all.layers) {
 			break
 		}
-		kept, price = append(kept, n), price*worth(work[n], weights[n])
+		kept, price = append(kept, n), price*worth(work[n])
 		r, err := q.measure(q.place(kept), len(q.want))
 		if err != nil {
 			return nil, err
@@ -90,7 +89,7 @@ func (q *quantizer) costliest(all *placement, whole float64) ([]*ir.Node, error)
 			}
 		}
 		p := parts[i]
-		if p.cost <= (1-worth(0, 0)*worth(0, 0))*left { // nor can a layer in it gain enough
+		if p.cost <= (1-worth(0)*worth(0))*left { // nor can a layer in it gain enough
 			break
 		}
 		parts = slices.Delete(parts, i, i+1)
@@ -110,21 +109,15 @@ func (q *quantizer) costliest(all *placement, whole float64) ([]*ir.Node, error)
 	return found, nil
 }
 
-// shares are the layers' shares of the multiply-adds and of the weights.
-func (q *quantizer) shares(layers []*ir.Node) (work, weights map[*ir.Node]float64) {
-	work, weights = map[*ir.Node]float64{}, map[*ir.Node]float64{}
+// shares are the layers' shares of the multiply-adds.
+func (q *quantizer) shares(layers []*ir.Node) map[*ir.Node]float64 {
+	work, all := map[*ir.Node]float64{}, 0.0
 	for _, n := range layers {
-		weights[n] = float64(n.Inputs[1].Const().Len())
-		work[n] = weights[n] * q.pixels[n]
+		work[n] = float64(n.Inputs[1].Const().Len()) * q.pixels[n]
+		all += work[n]
 	}
-	for _, share := range []map[*ir.Node]float64{work, weights} {
-		all := 0.0
-		for _, n := range layers {
-			all += share[n]
-		}
-		for _, n := range layers {
-			share[n] /= all
-		}
+	for n := range work {
+		work[n] /= all
 	}
-	return work, weights
+	return work
 }
