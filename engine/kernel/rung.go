@@ -56,7 +56,7 @@ type Rung struct {
 	Vec vec.Unit
 
 	// Num has the kernels on rows of numbers of any type.
-	Num num.Unit
+	Num *num.Unit
 
 	// Boxes has the kernels on boxes.
 	Boxes box.Unit
@@ -75,7 +75,7 @@ func purego() Rung {
 		Lanes8: plainLanes(8), Lanes16: plainLanes(16), Activate: activate, Tile64: plainTile64,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
 		DepthLines16: depthLines16, DepthSplit: depthSplit,
-		Vec: vec.Plain, Num: num.Plain, Boxes: box.Plain,
+		Vec: vec.Plain, Num: &num.Plain, Boxes: box.Plain,
 		ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
 	}
 }

@@ -19,7 +19,7 @@ func native() []Rung {
 	}{
 		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, GemmUnit: avx2Gemm, QConvs: avx2QConvs,
 			Lanes8: lanesAVX2, Activate: activateAVX2.apply,
-			Vec: vec.AVX2, Num: num.AVX2, Boxes: box.AVX2, Tile64: tile64{8, amd64.Product64AVX2},
+			Vec: vec.AVX2, Num: &num.AVX2, Boxes: box.AVX2, Tile64: tile64{8, amd64.Product64AVX2},
 			ClipRow: amd64.ClipRowAVX2, AddRow: amd64.AddRowAVX2, SubRow: amd64.SubRowAVX2, MulRow: amd64.MulRowAVX2,
 			Bytes: bytesAVX2,
 		}},

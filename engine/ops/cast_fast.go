@@ -123,7 +123,7 @@ func through[S, D number](c *Call, rest func(dst []D, src []S)) func(dst []D, sr
 		return rest
 	}
 	return func(dst []D, src []S) {
-		n := num.Convert(&c.Run.Kernel.Num, dst, src)
+		n := num.Convert(c.Run.Kernel.Num, dst, src)
 		rest(dst[n:], src[n:])
 	}
 }
@@ -160,7 +160,7 @@ func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8 | uint
 func (c *Call) halves16(dst []tensor.Float16Bits, src []float32) {
 	n := 0
 	if c.Run.Kernel != nil && len(dst) > 0 {
-		n = num.Halve(&c.Run.Kernel.Num, unsafe.Slice((*uint16)(unsafe.Pointer(&dst[0])), len(dst)), src)
+		n = num.Halve(c.Run.Kernel.Num, unsafe.Slice((*uint16)(unsafe.Pointer(&dst[0])), len(dst)), src)
 	}
 	for i, v := range src[n:] {
 		dst[n+i] = tensor.ToFloat16(v)

@@ -59,7 +59,7 @@ func (where) EvalFast(c *Call) (bool, error) {
 func chooseRows[T uint8 | uint16 | uint32 | uint64](c *Call, w *walk, y, a, b []T) error {
 	cond, unit := tensor.Data[bool](c.In[0]), &num.Plain
 	if c.Run.Kernel != nil {
-		unit = &c.Run.Kernel.Num
+		unit = c.Run.Kernel.Num
 	}
 	stepK, stepP, stepQ := w.step(1), w.step(2), w.step(3)
 	return c.rows(w, 0.5, func(n int, at []int) {
@@ -117,7 +117,7 @@ func testBits[T uint16 | uint32 | uint64](c *Call, test *bitTest, mantissa int) 
 	} else if test.negative {
 		infinite[0] |= all>>1 + 1
 	}
-	u, src, dst := &c.Run.Kernel.Num, words[T](c.In[0]), tensor.Data[bool](y)
+	u, src, dst := c.Run.Kernel.Num, words[T](c.In[0]), tensor.Data[bool](y)
 	return c.share(len(dst), 0.3, func(from, to int) {
 		line := make([]T, min(rowLength, to-from))
 		for from < to {

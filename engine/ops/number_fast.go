@@ -66,7 +66,7 @@ func (c *Call) joinTo(op num.Pair, y, a, b *tensor.Tensor) error {
 }
 
 func joinRows[T num.Number](c *Call, op num.Pair, y, a, b *tensor.Tensor) error {
-	return pairRows(c, 0.3, y.Shape(), words[T](y), a, b, func(dst, x, z []T) { num.Join(&c.Run.Kernel.Num, op, dst, x, z) })
+	return pairRows(c, 0.3, y.Shape(), words[T](y), a, b, func(dst, x, z []T) { num.Join(c.Run.Kernel.Num, op, dst, x, z) })
 }
 
 // compare sets output 0 to whether a relation holds; false if it has no loop for the operands' type.
@@ -106,7 +106,7 @@ func (c *Call) compare(r num.Relation, a, b *tensor.Tensor) (bool, error) {
 }
 
 func compareRows[T num.Number](c *Call, r num.Relation, y, a, b *tensor.Tensor) error {
-	return pairRows(c, 0.3, y.Shape(), tensor.Data[bool](y), a, b, func(dst []bool, x, z []T) { num.Compare(&c.Run.Kernel.Num, r, dst, x, z) })
+	return pairRows(c, 0.3, y.Shape(), tensor.Data[bool](y), a, b, func(dst []bool, x, z []T) { num.Compare(c.Run.Kernel.Num, r, dst, x, z) })
 }
 
 // pairRows calls row for rows of an output and of two operands that are broadcast to its shape: a

@@ -127,8 +127,8 @@ type hits struct {
 // each calls f for every window of every plane: plane counts images and channels,
 // o the elements of the output. What a window covers is the same in all planes.
 func (s *slide) each(r *Run, planes int, f func(plane, o int, w *hits)) error {
-	if s.outSize() == 0 {
-		return nil // nothing to compute, whatever the number of planes
+	if s.outSize() == 0 || planes == 0 {
+		return nil // nothing to compute, whatever the other number
 	}
 	work := 0 // since the last check
 	for o := range s.outSize() {

@@ -48,7 +48,7 @@ func (r *reduceInteger) reduce(c *Call, y, x *tensor.Tensor, outer, length, inne
 
 // reduceNumbers reduces numbers of type T, and rows of them in W, which holds them.
 func reduceNumbers[T num.Number, W int64 | uint64](c *Call, op num.Pair, y, x *tensor.Tensor, outer, length, inner int) error {
-	src, dst, u := tensor.Data[T](x), tensor.Data[T](y), &c.Run.Kernel.Num
+	src, dst, u := tensor.Data[T](x), tensor.Data[T](y), c.Run.Kernel.Num
 	if inner == 1 {
 		return c.share(outer, 0.5*float64(length)+10, func(from, to int) {
 			for i := from; i < to; i++ {

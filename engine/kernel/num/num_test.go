@@ -19,16 +19,16 @@ var lengths = []int{1, 3, 31, 32, 33, 65, 1000, 8193}
 func TestCompare(t *testing.T) {
 	for _, k := range kernel.Rungs() {
 		t.Run(k.Name, func(t *testing.T) {
-			compareAs[int8](t, &k.Num)
-			compareAs[int16](t, &k.Num)
-			compareAs[int32](t, &k.Num)
-			compareAs[int64](t, &k.Num)
-			compareAs[uint8](t, &k.Num)
-			compareAs[uint16](t, &k.Num)
-			compareAs[uint32](t, &k.Num)
-			compareAs[uint64](t, &k.Num)
-			compareAs[float32](t, &k.Num)
-			compareAs[float64](t, &k.Num)
+			compareAs[int8](t, k.Num)
+			compareAs[int16](t, k.Num)
+			compareAs[int32](t, k.Num)
+			compareAs[int64](t, k.Num)
+			compareAs[uint8](t, k.Num)
+			compareAs[uint16](t, k.Num)
+			compareAs[uint32](t, k.Num)
+			compareAs[uint64](t, k.Num)
+			compareAs[float32](t, k.Num)
+			compareAs[float64](t, k.Num)
 		})
 	}
 }
@@ -49,18 +49,18 @@ func compareAs[T num.Number](t *testing.T, u *num.Unit) {
 func TestJoin(t *testing.T) {
 	for _, k := range kernel.Rungs() {
 		t.Run(k.Name, func(t *testing.T) {
-			integersAs[int8](t, &k.Num)
-			integersAs[int16](t, &k.Num)
-			integersAs[int32](t, &k.Num)
-			integersAs[int64](t, &k.Num)
-			unsignedAs[uint8](t, &k.Num)
-			unsignedAs[uint16](t, &k.Num)
-			unsignedAs[uint32](t, &k.Num)
-			unsignedAs[uint64](t, &k.Num)
-			joinAs(t, &k.Num, num.Div, func(a, b float32) float32 { return a / b })
-			joinAs(t, &k.Num, num.Div, func(a, b float64) float64 { return a / b })
-			numbersAs[float32](t, &k.Num)
-			numbersAs[float64](t, &k.Num)
+			integersAs[int8](t, k.Num)
+			integersAs[int16](t, k.Num)
+			integersAs[int32](t, k.Num)
+			integersAs[int64](t, k.Num)
+			unsignedAs[uint8](t, k.Num)
+			unsignedAs[uint16](t, k.Num)
+			unsignedAs[uint32](t, k.Num)
+			unsignedAs[uint64](t, k.Num)
+			joinAs(t, k.Num, num.Div, func(a, b float32) float32 { return a / b })
+			joinAs(t, k.Num, num.Div, func(a, b float64) float64 { return a / b })
+			numbersAs[float32](t, k.Num)
+			numbersAs[float64](t, k.Num)
 		})
 	}
 }
@@ -69,20 +69,20 @@ func TestJoin(t *testing.T) {
 func TestConvert(t *testing.T) {
 	for _, k := range kernel.Rungs() {
 		t.Run(k.Name, func(t *testing.T) {
-			convertFrom[int8](t, &k.Num)
-			convertFrom[int16](t, &k.Num)
-			convertFrom[int32](t, &k.Num)
-			convertFrom[int64](t, &k.Num)
-			convertFrom[uint8](t, &k.Num)
-			convertFrom[uint16](t, &k.Num)
-			convertFrom[uint32](t, &k.Num)
-			convertFrom[uint64](t, &k.Num)
-			convertFrom[float32](t, &k.Num)
-			convertFrom[float64](t, &k.Num)
+			convertFrom[int8](t, k.Num)
+			convertFrom[int16](t, k.Num)
+			convertFrom[int32](t, k.Num)
+			convertFrom[int64](t, k.Num)
+			convertFrom[uint8](t, k.Num)
+			convertFrom[uint16](t, k.Num)
+			convertFrom[uint32](t, k.Num)
+			convertFrom[uint64](t, k.Num)
+			convertFrom[float32](t, k.Num)
+			convertFrom[float64](t, k.Num)
 			rng := rand.New(rand.NewSource(1))
 			for _, n := range lengths {
 				src, dst := row[float32](t, rng, n), beside[uint16](t, n)
-				for i := range num.Halve(&k.Num, dst, src) {
+				for i := range num.Halve(k.Num, dst, src) {
 					if want := tensor.ToFloat16(src[i]); dst[i] != uint16(want) {
 						t.Fatalf("%d numbers, number %d: %v gave %x, want %x", n, i, src[i], dst[i], want)
 					}
@@ -128,10 +128,10 @@ func convertAs[D, S num.Number](t *testing.T, u *num.Unit) {
 func TestChoose(t *testing.T) {
 	for _, k := range kernel.Rungs() {
 		t.Run(k.Name, func(t *testing.T) {
-			chooseAs[uint8](t, &k.Num)
-			chooseAs[uint16](t, &k.Num)
-			chooseAs[uint32](t, &k.Num)
-			chooseAs[uint64](t, &k.Num)
+			chooseAs[uint8](t, k.Num)
+			chooseAs[uint16](t, k.Num)
+			chooseAs[uint32](t, k.Num)
+			chooseAs[uint64](t, k.Num)
 		})
 	}
 }
