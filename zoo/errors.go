@@ -112,11 +112,12 @@ func (e *FetchError) answers() (all []string) {
 func (e *FetchError) Unwrap() error { return e.Err }
 
 // quote quotes an untrusted name: control characters are escaped, and at most 80
-// characters are shown. Where only backslashes would be escaped, as in paths of Windows,
+// characters are shown, the last ones rather than the first, since paths end in
+// what tells them apart. Where only backslashes would be escaped, as in paths of Windows,
 // they stay as they are.
 func quote(s string) string {
 	if r := []rune(s); len(r) > 80 {
-		s = string(r[:79]) + "…"
+		s = string(r[:19]) + "…" + string(r[len(r)-60:])
 	}
 	q := fmt.Sprintf("%q", s)
 	if q == `"`+strings.ReplaceAll(s, `\`, `\\`)+`"` {

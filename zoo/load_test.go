@@ -143,6 +143,7 @@ func TestLoadErrors(t *testing.T) {
 		{"resnet5", "did you mean resnet50"},
 		{filepath.Join(dir, "none.onnx"), `none.onnx": `}, // and the system's words
 		{"none.onnx", `none.onnx": `},
+		{filepath.Join(dir, strings.Repeat("deep/", 30), "none.onnx"), `none.onnx": `},
 		{`C:\none.onnx`, `"C:\none.onnx": `},
 		{"a\\b\x1b.onnx", `"a\\b\x1b.onnx": `},
 		{"resnet50-v1-12.onnx", "for the zoo's model, leave out the extension: resnet50-v1-12"},
