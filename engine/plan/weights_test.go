@@ -142,7 +142,7 @@ func TestPackedWeightsFit(t *testing.T) {
 
 	n = newNetwork(t)
 	rows := n.input(8, 4096)
-	for range 20 { // 32 KiB each, 16 times that where columns are padded to a vector
+	for range 40 { // 32 KiB each, two to sixteen times that where columns are padded to a vector
 		n.Outputs = append(n.Outputs, n.op("MatMul", []*ir.Value{rows, n.weights(4096, 2)}))
 	}
 	r = NewRunner(n.Graph, Options{Rung: kernel.Best(), Memory: limit, Turns: 1000})
