@@ -30,6 +30,7 @@ type Rung struct {
 	// Lanes8 and Lanes16 are the kernels on pixels of 8 and of 16 numbers.
 	Lanes8, Lanes16 laneKernels
 
+	// Tile64 multiplies matrices of float64.
 	Tile64 tile64
 
 	// Activate applies act in place to n numbers, a multiple of 8.

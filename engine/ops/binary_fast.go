@@ -23,11 +23,7 @@ func (op binaryOp) EvalFast(c *Call) (bool, error) {
 // fast combines a and b, which need not be the inputs of the call, into output 0.
 func (op binaryOp) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
 	if pair, ok := pairings[c.Node.Op]; ok && c.Node.Domain == "" && c.vec(a, b) != nil {
-		shape, err := tensor.Broadcast(a.Shape(), b.Shape())
-		if err != nil {
-			return true, err
-		}
-		y, err := c.output(tensor.Float32, shape...)
+		y, err := c.broadcast(tensor.Float32, a, b)
 		if err != nil {
 			return true, err
 		}
@@ -67,11 +63,7 @@ func (op binaryOp) evalInts(c *Call, a, b *tensor.Tensor) (bool, error) {
 	if op.i64 == nil || a.DType() != b.DType() || c.Run.Kernel == nil || a.DType() != tensor.Int64 && a.DType() != tensor.Int32 {
 		return false, nil
 	}
-	shape, err := tensor.Broadcast(a.Shape(), b.Shape())
-	if err != nil {
-		return true, err
-	}
-	y, err := c.output(a.DType(), shape...)
+	y, err := c.broadcast(a.DType(), a, b)
 	if err != nil {
 		return true, err
 	}

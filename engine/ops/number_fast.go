@@ -19,15 +19,20 @@ func (c *Call) join(op num.Pair, a, b *tensor.Tensor) (bool, error) {
 	if !c.inOwnType(a, b) {
 		return false, nil
 	}
-	shape, err := tensor.Broadcast(a.Shape(), b.Shape())
-	if err != nil {
-		return true, err
-	}
-	y, err := c.output(a.DType(), shape...)
+	y, err := c.broadcast(a.DType(), a, b)
 	if err != nil {
 		return true, err
 	}
 	return true, c.joinTo(op, y, a, b)
+}
+
+// broadcast returns output 0, of the shape to which a and b are broadcast.
+func (c *Call) broadcast(d tensor.DType, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+	shape, err := tensor.Broadcast(a.Shape(), b.Shape())
+	if err != nil {
+		return nil, err
+	}
+	return c.output(d, shape...)
 }
 
 // inOwnType reports whether there are loops for both operands in their own type.
@@ -74,11 +79,7 @@ func (c *Call) compare(r num.Relation, a, b *tensor.Tensor) (bool, error) {
 	if !c.inOwnType(a, b) {
 		return false, nil
 	}
-	shape, err := tensor.Broadcast(a.Shape(), b.Shape())
-	if err != nil {
-		return true, err
-	}
-	y, err := c.output(tensor.Bool, shape...)
+	y, err := c.broadcast(tensor.Bool, a, b)
 	if err != nil {
 		return true, err
 	}
