@@ -109,7 +109,7 @@ type Arithmetic uint8
 const (
 	F32       Arithmetic = iota // float32 accuracy: on a CPU with AMX, three products of bfloat16 halves; rms error at most 1e-5 of a layer's rms output
 	F32Strict                   // fused multiply-add of float32 only, even between DequantizeLinear and QuantizeLinear
-	BF16                        // bfloat16 operands and float32 sums on a CPU with AMX; elsewhere the same as F32
+	BF16                        // bfloat16 operands and float32 sums where that is faster (see FastBF16); elsewhere the same as F32
 )
 
 // Precision chooses the arithmetic. The default is F32.
@@ -135,8 +135,8 @@ func ParsePrecision(s string) (Arithmetic, error) {
 	return 0, fmt.Errorf("precision %q is none of f32, f32strict, bf16", s)
 }
 
-// CPU makes the session use one class of kernels: purego, avx2, avx512, vnni, amx,
-// neon, dotprod or i8mm. The default is the one that the environment variable VISION_CPU names,
+// CPU makes the session use one class of kernels: purego, avx2, avx512, vnni,
+// avx512bf16, amx, neon, dotprod or i8mm. The default is the one that the environment variable VISION_CPU names,
 // else the best this machine can run.
 func CPU(name string) Option {
 	return func(o *options) {
@@ -235,6 +235,10 @@ func defaultMemoryLimit() int64 {
 	}
 	return limit
 }
+
+// FastBF16 reports whether sessions compute in bfloat16 by default where [BF16] asks for it: on
+// a CPU with AMX, or with AVX512_BF16 that computes more products than multiply-adds of float32.
+func FastBF16() bool { return kernel.Best().Pays(kernel.BF16x32) }
 
 // BestCPU names the class of kernels that sessions use by default.
 func BestCPU() string { return kernel.Best().Name }

@@ -30,6 +30,7 @@ type way struct {
 	opts  []engine.Option
 	like  string // the way it must agree with to the bit, "": with the reference within rounding
 	tight bool   // memory may be too little
+	rough bool   // too rough to be compared with the reference
 }
 
 // waysToRun are all that must come to the same: the file as it stands, each
@@ -40,6 +41,9 @@ func waysToRun(seed int64) []way {
 		one := way{name: cpu + ", one thread", opts: []engine.Option{engine.CPU(cpu), engine.Threads(1)}}
 		ways = append(ways, one, way{name: cpu, opts: []engine.Option{engine.CPU(cpu)}, like: one.name})
 	}
+	bf16, one := engine.Precision(engine.BF16), "bf16, one thread"
+	ways = append(ways, way{name: one, opts: []engine.Option{bf16, engine.Threads(1)}, rough: true},
+		way{name: "bf16", opts: []engine.Option{bf16}, like: one, rough: true})
 	passes := []string{"channels", "quant", "dynamic", "fold", "identity", "pad", "rows", "focus", "batchnorm", "clip", "silu", "gelu", "layernorm", "conv", "activation", "affine", "residual", "dead"}
 	rng := rand.New(rand.NewSource(seed))
 	var off []string
@@ -148,6 +152,9 @@ func (g *randomGraph) check(w way, results map[string]engine.Values, others *oth
 	if err != nil {
 		return err
 	}
+	if w.rough {
+		others = nil
+	}
 	for i := range 2 {
 		if i == 1 {
 			if err := g.interrupt(s); err != nil {
@@ -179,8 +186,11 @@ func (g *randomGraph) check(w way, results map[string]engine.Values, others *oth
 		}
 		for name, got := range out {
 			want, exact := g.want(name), false
-			if w.like != "" {
+			switch {
+			case w.like != "":
 				want, exact = results[w.like][name], true
+			case w.rough:
+				continue
 			}
 			if err := near(got, want, exact, g.steps); err != nil {
 				return fmt.Errorf("output %s %w", name, err)

@@ -271,7 +271,7 @@ func parseBytes(s string) (int64, error) {
 // The flags that several commands share.
 var (
 	threadsFlag   = &cli.IntFlag{Name: "threads", Usage: "run the network on `N` threads; 0 means one per processor", Value: 0}
-	precisionFlag = &cli.StringFlag{Name: "precision", Usage: "compute in `KIND`: f32, f32strict (plain float32, where f32 may use AMX or 8-bit integers) or bf16 (with AMX faster, less exact)", Value: "f32"}
+	precisionFlag = &cli.StringFlag{Name: "precision", Usage: "compute in `KIND`: f32, f32strict (plain float32, where f32 may use AMX or 8-bit integers) or bf16 (with AMX, or AVX512_BF16 of AMD, faster and less exact)", Value: "f32"}
 	jsonFlag      = toggle("json", "print JSON")
 )
 
@@ -297,8 +297,8 @@ func engineOptions(c *cli.Context) ([]engine.Option, error) {
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	if cpu := engine.BestCPU(); p == engine.BF16 && cpu != "amx" {
-		remark(c, fmt.Sprintf("bf16 needs AMX; the kernels in use here are %s, and compute in float32", cpu))
+	if p == engine.BF16 && !engine.FastBF16() {
+		remark(c, fmt.Sprintf("bf16 is no faster on this processor; the kernels in use, %s, compute in float32", engine.BestCPU()))
 	}
 	return append(opts, engine.Precision(p)), nil
 }

@@ -59,7 +59,7 @@ type addressHealth struct {
 
 // variables lists the environment variables that have an effect.
 var variables = []struct{ name, does string }{
-	{"VISION_CPU", "class of kernels to use: purego, avx2, avx512, vnni, amx, neon, dotprod, i8mm"},
+	{"VISION_CPU", "class of kernels to use: purego, avx2, avx512, vnni, avx512bf16, amx, neon, dotprod, i8mm"},
 	{"VISION_MEMORY_LIMIT", "most memory that a run, or reading a picture, may use, such as 1GiB"},
 	{"VISION_HOME", "the cache's folder"},
 	{"VISION_ZOO_MIRROR", "where to look for models: a folder, which is then the only place, or a URL, which is asked first"},

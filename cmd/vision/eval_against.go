@@ -22,7 +22,7 @@ var strictly = zoo.WithEngine(engine.Precision(engine.F32Strict))
 
 // computed is what is computed where --precision asks for something.
 func computed(precision string) string {
-	if precision == "bf16" && engine.BestCPU() != "amx" {
+	if precision == "bf16" && !engine.FastBF16() {
 		return "f32"
 	}
 	return precision
@@ -32,7 +32,7 @@ func computed(precision string) string {
 func arithmetic(c *cli.Context) string {
 	asked := c.String("precision")
 	if is := computed(asked); is != asked {
-		return asked + ", computed in " + is + ": no AMX"
+		return asked + ", computed in " + is + ": bf16 is no faster here"
 	}
 	return asked
 }

@@ -110,7 +110,7 @@ func TestEvalImageNetAgainst(t *testing.T) {
 	if r.Precision != "bf16" || r.Against.Model != r.Model || r.Agreement.Top1 < 0.9 || r.Outputs.Relative > 0.05 {
 		t.Errorf("bfloat16 beside float32: %+v", r)
 	}
-	if amx := engine.BestCPU() == "amx"; amx != (r.Computed == "bf16") || amx != (r.Outputs.Relative > 1e-4) {
+	if fast := engine.FastBF16(); fast != (r.Computed == "bf16") || fast != (r.Outputs.Relative > 1e-4) {
 		t.Errorf("computed in %q: %+v", r.Computed, r)
 	}
 	code, out, _ := vis("eval", "imagenet", shared.Path(t, "imagenet"), "--recipe", "caffe", "--model", single, "--precision", "bf16", "--limit", "4")

@@ -45,6 +45,7 @@ type tiled struct {
 var tileUnitConv = TileConv{
 	PackSplit: packSplit, NewSplit: newSplitConv,
 	PackBF16: packBF16, NewBF16: newBF16Conv,
+	Pays: func(f Format) bool { return f == Split32 || f == BF16x32 || f == Planar },
 }
 
 // newSplitConv plans a convolution of Split32, or of a planar picture, in bf16x3

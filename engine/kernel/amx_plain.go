@@ -17,6 +17,7 @@ type plainConv struct {
 var plainTileConv = TileConv{
 	PackSplit: packPlainSplit, NewSplit: newPlainConv,
 	PackBF16: packPlainBF16, NewBF16: newPlainConv,
+	Pays: func(Format) bool { return false },
 }
 
 func packPlainSplit(c *Conv, weights Numbers, bias []float32) (*TileWeights, error) {

@@ -5,8 +5,8 @@ import (
 )
 
 // TileConv has the convolutions of Split32, BF16x32, and of planar pictures for which
-// TakesPlanar reports true. With the rung "amx" they use AMX tiles; otherwise they are
-// twins in Go. Kernels, strides, dilations, padding and numbers of channels may be any; with
+// TakesPlanar reports true. With the rung "amx" they use AMX tiles, with "avx512bf16" those of
+// BF16x32 use VDPBF16PS; otherwise they are twins in Go. Kernels, strides, dilations, padding and numbers of channels may be any; with
 // Group > 1, the channels of a group must be multiples of 32. The output may be Split32,
 // BF16x32 or F32x16; the residual may be any of these, also in the memory of the output. A
 // gate is for a single picture.
@@ -21,6 +21,10 @@ type TileConv struct {
 	NewSplit  func(c *Conv, w *TileWeights) (Work, error) // Split32 or planar in: bf16x3, rms error ≤ 1e-5 of the rms output
 	PackBF16  func(c *Conv, weights Numbers, bias []float32) (*TileWeights, error)
 	NewBF16   func(c *Conv, w *TileWeights) (Work, error) // BF16x32 in: bf16 products, float32 sums
+
+	// Pays reports whether convolutions that read a format are faster here than those of
+	// float32.
+	Pays func(f Format) bool
 }
 
 // TakesPlanar reports whether TileConv computes c from a planar picture: at most four

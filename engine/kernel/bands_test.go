@@ -165,10 +165,13 @@ func (c *canvas) same(other *canvas) bool {
 
 // chain returns the links with the layouts and packed weights that a plan uses on a rung.
 func (test *bandCase) chain(t testing.TB, r *Rung, rng *rand.Rand) []Link {
-	block, tiles := r.Block, r.Name == "amx"
+	block := r.Block
 	wide := block // what 1x1 convolutions read
-	if tiles {
+	switch r.Name {
+	case "amx":
 		wide = Split32
+	case "avx512bf16":
+		wide = BF16x32
 	}
 	d := orOne(test.dilated)
 	oh := (test.h+test.pads[0]+test.pads[2]-(test.k-1)*d-1)/test.stride + 1
@@ -206,13 +209,17 @@ func (test *bandCase) chain(t testing.TB, r *Rung, rng *rand.Rand) []Link {
 func pointwiseLink(t testing.TB, r *Rung, in, out Layout, act Activation, rng *rand.Rand) Link {
 	c := Conv{In: in, Out: out, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1, Act: act}
 	data, bias := normals(out.C*in.C, rng), normals(out.C, rng)
-	if in.Format == Split32 {
-		w, err := r.PackSplit(&c, Numbers{Float32: data}, bias)
+	if in.Format != r.Block {
+		pack, plan := r.PackSplit, r.NewSplit
+		if in.Format == BF16x32 {
+			pack, plan = r.PackBF16, r.NewBF16
+		}
+		w, err := pack(&c, Numbers{Float32: data}, bias)
 		if err != nil {
 			t.Fatal(err)
 		}
 		packAll(w)
-		return Link{c, func(c *Conv) (Work, error) { return r.NewSplit(c, w) }}
+		return Link{c, func(c *Conv) (Work, error) { return plan(c, w) }}
 	}
 	w, err := r.PackConv(ConvDirect, &c, Numbers{Float32: data}, bias)
 	if err != nil {

@@ -52,6 +52,9 @@ func (s *directConv) cutWork() convCut {
 	c := &s.conv
 	units, columns := len(s.units), len(s.weights.columns)
 	perUnit := c.multiplyAdds() / float64(units)
+	if c.In.Format == BF16x32 {
+		perUnit /= 2 // two at a time
+	}
 	perCell := perUnit / float64(columns)
 	cut := convCut{group: 1}
 	var us, cs int // units and columns of a chunk
@@ -78,7 +81,7 @@ func (s *directConv) cutWork() convCut {
 	}
 	cut.batch = units
 	if c.KernelH*c.KernelW == 1 && !cut.streamed {
-		bytes := c.Out.H * c.Out.W * c.StrideW * c.In.C * 4 / units
+		bytes := c.Out.H * c.Out.W * c.StrideW * c.In.C * c.In.Format.PixelBytes() / c.In.Format.Channels() / units
 		cut.batch = max(1, room/max(1, bytes))
 	}
 	return cut

@@ -25,18 +25,35 @@ type directConv struct {
 	units      []convUnit
 	kinds      [2][]tileKind // kinds[vecs/3]: for columns of at most two vectors, and of three
 	cut        convCut
-	rest       Activation   // the activation that the tile does not apply itself
-	staged     bool         // tiles are written to the frame, and converted from there to Split32 or BF16x32
-	gate       *gateWeights // computes the weights of each picture; nil: there is no gate
+	rest       Activation // the activation that the tile does not apply itself
+	staged     bool       // tiles are written to the frame first, because the output or the residual is Split32 or BF16x32
+	gated      int        // bytes of the weights of a picture, which are in the scratch; 0: there is no gate
 }
 
 // directConv plans a direct convolution. Rooms of pad hold as many rows as a chunk reads, which
 // the cut decides, and the cut needs the tiles in the padded picture: so pad is made twice.
 func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
 	s := &directConv{conv: *c, source: c.In, weights: w, rung: r, tile: r.lanes(w.block.Channels()).ConvTile}
-	s.staged = !c.Out.Format.blockedF32()
+	s.plan()
+	if c.Gate == nil {
+		return Work{Steps: []Step{s}}, nil
+	}
+	g := r.gateWeights(c, w)
+	s.gated = g.bytes()
+	return Work{Steps: []Step{g, s}, Scratch: c.In.N * s.gated}, nil
+}
+
+// plan decides how the convolution is cut, and lists its tiles and steps.
+func (s *directConv) plan() {
+	c := &s.conv
 	low, high, rest := c.Act.limits()
 	s.rest = rest
+	switch same := c.Residual == nil || c.Residual.Format == c.Out.Format; {
+	case s.tile.narrows && c.Out.Format == BF16x32 && same && rest.Kind == Identity:
+		s.args.Narrow = 1
+	case !c.Out.Format.blockedF32() || !same:
+		s.staged = true
+	}
 	if s.staged && c.Residual != nil { // clipped after it is added
 		low, high, _ = Activation{}.limits()
 	}
@@ -53,11 +70,6 @@ func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
 		s.source = s.pad.to
 	}
 	s.listSteps()
-	if c.Gate == nil {
-		return Work{Steps: []Step{s}}, nil
-	}
-	s.gate = r.gateWeights(c, w)
-	return Work{Steps: []Step{s.gate, s}, Scratch: c.In.N * s.gate.bytes()}, nil
 }
 
 // inputRows returns the rows of the padded picture that units [u0, u1) read.
@@ -99,7 +111,7 @@ func (s *directConv) listSteps() {
 }
 
 // columnSteps lists the steps over input channels [from, to) in the order in
-// which ConvWeights packs them.
+// which ConvWeights and TileWeights pack them.
 func (s *directConv) columnSteps(from, to int) (steps []convStep) {
 	c, l := &s.conv, &s.source
 	lanes, pixel := l.Format.Channels(), l.Format.PixelBytes()
@@ -108,6 +120,10 @@ func (s *directConv) columnSteps(from, to int) (steps []convStep) {
 	}
 	for begin := from; begin < to; {
 		end := min((begin/lanes+1)*lanes, to)
+		inputs := end - begin
+		if l.Format == BF16x32 { // words of two channels, all of them: the weights of those after the last are 0
+			inputs = pixel / 4
+		}
 		for ky := range c.KernelH {
 			at := begin/lanes*l.Block + begin%lanes*4 + ky*c.DilationH*l.Pitch*pixel
 			if s.weights.runs {
@@ -115,7 +131,7 @@ func (s *directConv) columnSteps(from, to int) (steps []convStep) {
 				continue
 			}
 			for kx := range c.KernelW {
-				add(at+kx*c.DilationW*pixel, end-begin)
+				add(at+kx*c.DilationW*pixel, inputs)
 			}
 		}
 		begin = end
@@ -170,8 +186,8 @@ func (s *directConv) runColumn(f *frame, m *Memory, p convPiece, u0, u1, col int
 	n, g := p.picture, &s.weights.columns[col]
 	a := &f.conv
 	a.Weights = unsafe.Pointer(&s.weights.data[g.at])
-	if s.gate != nil {
-		a.Weights = unsafe.Add(m.Scratch, n*s.gate.bytes()+4*g.at)
+	if s.gated > 0 {
+		a.Weights = unsafe.Add(m.Scratch, n*s.gated+4*g.at)
 	}
 	a.Bias = unsafe.Pointer(&s.weights.bias[g.first])
 	a.Steps = unsafe.Pointer(&s.steps[col][0])
@@ -193,7 +209,7 @@ func (s *directConv) runColumn(f *frame, m *Memory, p convPiece, u0, u1, col int
 		s.finishRows(u0, u1, g.vecs, out)
 	}
 	for v := range g.vecs {
-		if s.staged && v == 1 {
+		if v == 1 && !s.conv.Out.Format.blockedF32() {
 			break
 		}
 		plane := unsafe.Add(out, v*s.conv.Out.Block)
@@ -210,7 +226,7 @@ func (s *directConv) runColumn(f *frame, m *Memory, p convPiece, u0, u1, col int
 // prefetches are spread evenly.
 func (s *directConv) fetchNext(a *convArgs, p convPiece, col int) {
 	vecs := s.weights.columns[col].vecs
-	if !s.cut.streamed || s.gate != nil || col+1 == len(s.weights.columns) || vecs == 1 {
+	if !s.cut.streamed || s.gated > 0 || col+1 == len(s.weights.columns) || vecs == 1 {
 		a.fetch(nil, 0)
 		return
 	}
@@ -262,22 +278,28 @@ func (s *directConv) finishRows(u0, u1, vecs int, out unsafe.Pointer) {
 }
 
 // finishStaged adds the residual to the unit in the frame, applies the activation, and
-// converts it to the format of the output.
+// converts it to the format of the output if that is not float32.
 func (s *directConv) finishStaged(f *frame, m *Memory, n, channel, unit int) {
 	l, u := &s.conv.Out, s.units[unit]
 	out := l.strips(m.Out, n, channel/32)
 	for r := range u.rows {
-		at := f.strips(0).add(r * u.w * F32x16.PixelBytes())
+		sums := f.strips(0).add(r * u.w * F32x16.PixelBytes())
+		at := l.target(out, u.y+r, u.x, sums)
 		if res := s.conv.Residual; res != nil {
 			low, high, _ := s.conv.Act.limits()
 			from := s.rung.load(res, res.strips(m.Residual, n, channel/32), u.y+r, u.x, u.w, f.strips(1))
 			for i := range at {
-				s.rung.AddRow(at[i], at[i], from[i], u.w*16, low, high)
+				if at[i] != nil && from[i] != nil { // else there are no more channels
+					s.rung.AddRow(at[i], sums[i], from[i], u.w*16, low, high)
+				}
 			}
 		}
 		if s.rest.Kind != Identity {
-			s.rung.Activate(at[0], u.w*16, s.rest)
-			s.rung.Activate(at[1], u.w*16, s.rest)
+			for _, p := range at {
+				if p != nil {
+					s.rung.Activate(p, u.w*16, s.rest)
+				}
+			}
 		}
 		s.rung.store(l, out, u.y+r, u.x, u.w, at)
 	}

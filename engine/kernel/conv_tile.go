@@ -55,6 +55,7 @@ type convTile struct {
 	pixels  int                                     // pixels of a tile of one or two vectors, at most
 	pixels3 int                                     // pixels of a tile of three vectors, at most; 0: there are none
 	breaks  bool                                    // a row of the picture may end anywhere in a tile, not just in its middle
+	narrows bool                                    // tiles of two vectors can store BF16x32
 	ahead   int                                     // prefetches in each of the BlockSteps of a tile of at least two vectors
 	run     func(rows, head, vecs int, a *convArgs) // rows: pixels of the tile
 }

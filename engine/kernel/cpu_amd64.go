@@ -11,7 +11,8 @@ type features struct {
 	avx512 bool // F, BW, DQ, VL
 	vnni   bool // avx512 with VPDPBUSD
 	vbmi   bool // vnni with VPERMI2B
-	amx    bool // vnni with AVX512_BF16 and tiles for bf16 and int8, and the right to use them
+	bf16   bool // vnni with VDPBF16PS (AVX512_BF16)
+	amx    bool // bf16 with tiles for bf16 and int8, and the right to use them
 }
 
 // detect returns the features of this processor.
@@ -23,6 +24,7 @@ func detect() features {
 	f.vnni = f.avx512 && x.HasAVX512VNNI
 	f.vbmi = f.vnni && x.HasAVX512VBMI
 	// permitTiles comes last: it requests the permission only if it will be used.
-	f.amx = f.vnni && x.HasAVX512BF16 && (tilesEmulated || x.HasAMXTile && x.HasAMXBF16 && x.HasAMXInt8 && permitTiles())
+	f.bf16 = f.vnni && x.HasAVX512BF16
+	f.amx = f.bf16 && (tilesEmulated || x.HasAMXTile && x.HasAMXBF16 && x.HasAMXInt8 && permitTiles())
 	return f
 }

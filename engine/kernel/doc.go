@@ -26,14 +26,13 @@
 // A [Rung] is the table of kernels for one class of processors, and inherits what it does
 // not have from the rung below:
 //
-//	purego ← avx2 ← avx512 ← vnni ← amx     amd64
-//	purego ← neon ← dotprod ← i8mm          arm64
+//	purego ← avx2 ← avx512 ← vnni ← avx512bf16 ← amx     amd64
+//	purego ← neon ← dotprod ← i8mm                       arm64
 //
 // purego is plain Go and has a twin of every kernel: the same contract, packing and tails,
 // against which tests hold the assembly. The rest of the engine asks for kernels by the
 // fields and methods of Rung, and by Rung.Block, the float32 format of the rung. Only
-// package plan asks for a rung by name: whether it is amx, which has a tile unit, or purego,
-// in which nothing is worth timing.
+// package plan asks for a rung by name: whether it is purego, in which nothing is worth timing.
 //
 // # Formats and layouts
 //
@@ -44,7 +43,7 @@
 //	F32x8     float32, 8 channels of a pixel side by side (NCHW8c): purego, avx2, neon
 //	F32x16    float32, 16 channels side by side (NCHW16c): avx512 and above
 //	Split32   32 channels, each as the sum of two bfloat16: for AMX tiles, in bf16x3
-//	BF16x32   32 channels in bfloat16: for AMX tiles, where that precision is asked for
+//	BF16x32   32 channels in bfloat16: for AMX tiles and VDPBF16PS, where that precision is asked for
 //	U8x64     64 channels of 8-bit codes
 //	U8x4      up to 4 channels of 8-bit codes: the picture of a quantised first layer
 //	U8        8-bit codes, row-major
@@ -75,6 +74,7 @@
 //	3x3, stride 1: Winograd's F(4x4, 3x3)      winogradConv    conv_winograd.go
 //	    the same, up to 4 tiles, AVX-512       winogradFew     conv_winograd_few.go
 //	    F(2x2, 3x3), for small maps            winogradConv    conv_winograd_small.go
+//	of bfloat16, by VDPBF16PS                  directConv      conv_pairs_amd64.go
 //	on AMX tiles                               tileConv        amx_conv.go
 //	    a planar picture (first layers)        planarTileConv  amx_planar.go
 //	8-bit codes with exact sums                QConv           int8.go

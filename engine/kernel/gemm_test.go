@@ -199,7 +199,7 @@ func BenchmarkGemm(b *testing.B) {
 	}
 	for _, name := range Available()[1:] {
 		switch name {
-		case "vnni", "dotprod", "i8mm": // the products of avx512 and neon
+		case "vnni", "avx512bf16", "dotprod", "i8mm": // the products of avx512 and neon
 			continue
 		}
 		k, _ := Select(name)

@@ -119,7 +119,7 @@ func Best() *Rung {
 	return all[len(all)-1]
 }
 
-// Select returns a rung by name: purego, avx2, avx512, vnni, amx, neon, dotprod or i8mm.
+// Select returns a rung by name: purego, avx2, avx512, vnni, avx512bf16, amx, neon, dotprod or i8mm.
 // The empty name means that of VISION_CPU or, if it is not set, the highest rung. The error
 // names the rungs of this machine.
 func Select(name string) (*Rung, error) {

@@ -16,12 +16,12 @@ func eachRung(t *testing.T, test func(t *testing.T, k *Rung)) {
 	}
 }
 
-// eachF32Rung is eachRung for float32 kernels: those of vnni and amx are avx512's, those of
-// dotprod and i8mm neon's.
+// eachF32Rung is eachRung for float32 kernels: those of vnni and above are avx512's, those
+// of dotprod and i8mm neon's.
 func eachF32Rung(t *testing.T, test func(t *testing.T, k *Rung)) {
 	t.Helper()
 	for _, k := range rungs() {
-		if !slices.Contains([]string{"vnni", "amx", "dotprod", "i8mm"}, k.Name) {
+		if !slices.Contains([]string{"vnni", "avx512bf16", "amx", "dotprod", "i8mm"}, k.Name) {
 			t.Run(k.Name, func(t *testing.T) { test(t, k) })
 		}
 	}

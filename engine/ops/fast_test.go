@@ -46,7 +46,7 @@ func fastRun(k *kernel.Rung, shared bool) *Run {
 // fastRungs returns the rungs that have different kernels.
 func fastRungs() []*kernel.Rung {
 	return slices.DeleteFunc(slices.Clone(kernel.Rungs()), func(k *kernel.Rung) bool {
-		return k.Name == "vnni" || k.Name == "dotprod" || k.Name == "i8mm"
+		return k.Name == "vnni" || k.Name == "avx512bf16" || k.Name == "dotprod" || k.Name == "i8mm"
 	})
 }
 

@@ -267,11 +267,11 @@ func (b *builder) convsAfterLimit() int {
 	return maxConvsAfter
 }
 
-// tiled reports whether a convolution should run on the tile unit (AMX): it has enough
-// input and output channels to fill the tiles, and not too many layers after it. Then it
-// reads 32-channel pixels.
+// tiled reports whether a convolution should run on the tile unit (AMX) or, where bfloat16 is
+// asked for, on VDPBF16PS: it has enough input and output channels to fill the tiles, and not
+// too many layers after it. Then it reads 32-channel pixels.
 func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
-	if b.opt.Rung.Name != "amx" || b.opt.Strict || b.convsAfter[n] > b.convsAfterLimit() && !b.opt.BF16 {
+	if !b.narrows(n) {
 		return false
 	}
 	if c.In.H*c.In.W == 1 { // a pixel is one row of 16 of a tile, and its input would have to be split
@@ -294,8 +294,13 @@ func (b *builder) runsTiled(n *ir.Node) bool { return b.tiled(n, b.conv(n)) }
 
 // tiledPlanar is tiled for a first layer, which reads the planar picture as it is.
 func (b *builder) tiledPlanar(n *ir.Node, c *kernel.Conv) bool {
-	return b.opt.Rung.Name == "amx" && !b.opt.Strict && c.TakesPlanar() && c.Out.C >= 32 &&
-		(b.convsAfter[n] <= b.convsAfterLimit() || b.opt.BF16)
+	return b.opt.Rung.Pays(kernel.Planar) && b.narrows(n) && c.TakesPlanar() && c.Out.C >= 32
+}
+
+// narrows reports whether a convolution may compute with bfloat16 and gains from it: with
+// sums of two, or with single ones where that precision is asked for.
+func (b *builder) narrows(n *ir.Node) bool {
+	return b.opt.Rung.Pays(b.narrow()) && !b.opt.Strict && (b.opt.BF16 || b.convsAfter[n] <= b.convsAfterLimit())
 }
 
 // fullTile is the number of input channels from which a step of the tile unit is

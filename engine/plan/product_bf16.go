@@ -15,7 +15,7 @@ import (
 // whole.
 func (b *builder) streamsBF16(p *product) bool {
 	g := &p.gemm
-	return b.opt.BF16 && b.opt.Rung.Name == "amx" && p.weights != nil && g.TransB && g.Scale == 1 &&
+	return b.opt.BF16 && b.opt.Rung.Pays(kernel.BF16x32) && p.weights != nil && g.TransB && g.Scale == 1 &&
 		g.M <= kernel.InPlaceRows && len(g.Batch) == 0 && (g.M == 1 || g.N%16 == 0) && p.residual == nil &&
 		(p.bias == nil || p.bias.Len() == g.N && p.beta == 1)
 }

@@ -99,7 +99,7 @@ const mostPhases = 64
 // transposed returns how a transposed convolution is computed on blocked activations;
 // nil if its operator has to compute it.
 func (b *builder) transposed(n *ir.Node) *transposition {
-	if b.opt.Rung.Name == "amx" && !b.opt.Strict { // products of all taps at once run on the tile unit
+	if b.opt.Rung.Pays(kernel.Split32) && !b.opt.Strict { // products of all taps at once run on the tile unit
 		return nil
 	}
 	if n.Domain != "" || n.Op != "ConvTranspose" || b.constant(n.Inputs[0]) != nil || n.Input(2) != nil && n.Inputs[2].Const() == nil {

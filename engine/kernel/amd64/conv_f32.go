@@ -322,6 +322,174 @@ func convF32_4x24_avx2(a *ConvF32)
 //go:noescape
 func convF32_4x24_avx2_head3(a *ConvF32)
 
+// convBF16_1x16_avx512 convolves tiles of 1 pixels, 1 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_1x16_avx512(a *ConvF32)
+
+// convBF16_2x16_avx512 convolves tiles of 2 pixels, 1 and 1 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_2x16_avx512(a *ConvF32)
+
+// convBF16_3x16_avx512 convolves tiles of 3 pixels, 2 and 1 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_3x16_avx512(a *ConvF32)
+
+// convBF16_4x16_avx512 convolves tiles of 4 pixels, 2 and 2 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_4x16_avx512(a *ConvF32)
+
+// convBF16_5x16_avx512 convolves tiles of 5 pixels, 3 and 2 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_5x16_avx512(a *ConvF32)
+
+// convBF16_6x16_avx512 convolves tiles of 6 pixels, 3 and 3 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_6x16_avx512(a *ConvF32)
+
+// convBF16_7x16_avx512 convolves tiles of 7 pixels, 4 and 3 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_7x16_avx512(a *ConvF32)
+
+// convBF16_8x16_avx512 convolves tiles of 8 pixels, 4 and 4 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_8x16_avx512(a *ConvF32)
+
+// convBF16_9x16_avx512 convolves tiles of 9 pixels, 5 and 4 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_9x16_avx512(a *ConvF32)
+
+// convBF16_10x16_avx512 convolves tiles of 10 pixels, 5 and 5 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_10x16_avx512(a *ConvF32)
+
+// convBF16_11x16_avx512 convolves tiles of 11 pixels, 6 and 5 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_11x16_avx512(a *ConvF32)
+
+// convBF16_12x16_avx512 convolves tiles of 12 pixels, 6 and 6 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_12x16_avx512(a *ConvF32)
+
+// convBF16_13x16_avx512 convolves tiles of 13 pixels, 7 and 6 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_13x16_avx512(a *ConvF32)
+
+// convBF16_14x16_avx512 convolves tiles of 14 pixels, 7 and 7 neighbours, by 16 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_14x16_avx512(a *ConvF32)
+
+// convBF16_1x32_avx512 convolves tiles of 1 pixels, 1 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_1x32_avx512(a *ConvF32)
+
+// convBF16_2x32_avx512 convolves tiles of 2 pixels, 1 and 1 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_2x32_avx512(a *ConvF32)
+
+// convBF16_3x32_avx512 convolves tiles of 3 pixels, 2 and 1 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_3x32_avx512(a *ConvF32)
+
+// convBF16_4x32_avx512 convolves tiles of 4 pixels, 2 and 2 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_4x32_avx512(a *ConvF32)
+
+// convBF16_5x32_avx512 convolves tiles of 5 pixels, 3 and 2 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_5x32_avx512(a *ConvF32)
+
+// convBF16_6x32_avx512 convolves tiles of 6 pixels, 3 and 3 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_6x32_avx512(a *ConvF32)
+
+// convBF16_7x32_avx512 convolves tiles of 7 pixels, 4 and 3 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_7x32_avx512(a *ConvF32)
+
+// convBF16_8x32_avx512 convolves tiles of 8 pixels, 4 and 4 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_8x32_avx512(a *ConvF32)
+
+// convBF16_9x32_avx512 convolves tiles of 9 pixels, 5 and 4 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_9x32_avx512(a *ConvF32)
+
+// convBF16_10x32_avx512 convolves tiles of 10 pixels, 5 and 5 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_10x32_avx512(a *ConvF32)
+
+// convBF16_11x32_avx512 convolves tiles of 11 pixels, 6 and 5 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_11x32_avx512(a *ConvF32)
+
+// convBF16_12x32_avx512 convolves tiles of 12 pixels, 6 and 6 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_12x32_avx512(a *ConvF32)
+
+// convBF16_13x32_avx512 convolves tiles of 13 pixels, 7 and 6 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_13x32_avx512(a *ConvF32)
+
+// convBF16_14x32_avx512 convolves tiles of 14 pixels, 7 and 7 neighbours, by 32 channels.
+// It accesses no other pixels.
+//
+//go:noescape
+func convBF16_14x32_avx512(a *ConvF32)
+
 // ConvAVX512 holds the kernels by vectors of channels, pixels, and pixels of the first part.
 var ConvAVX512 = [3][15][14]func(*ConvF32){
 	1: {
@@ -477,6 +645,98 @@ var ConvAVX2 = [4][7][6]func(*ConvF32){
 		4: {
 			2: convF32_4x24_avx2,
 			3: convF32_4x24_avx2_head3,
+		},
+	},
+}
+
+// ConvBF16 holds the kernels by vectors of channels, pixels, and pixels of the first part.
+var ConvBF16 = [3][15][14]func(*ConvF32){
+	1: {
+		1: {
+			1: convBF16_1x16_avx512,
+		},
+		2: {
+			1: convBF16_2x16_avx512,
+		},
+		3: {
+			2: convBF16_3x16_avx512,
+		},
+		4: {
+			2: convBF16_4x16_avx512,
+		},
+		5: {
+			3: convBF16_5x16_avx512,
+		},
+		6: {
+			3: convBF16_6x16_avx512,
+		},
+		7: {
+			4: convBF16_7x16_avx512,
+		},
+		8: {
+			4: convBF16_8x16_avx512,
+		},
+		9: {
+			5: convBF16_9x16_avx512,
+		},
+		10: {
+			5: convBF16_10x16_avx512,
+		},
+		11: {
+			6: convBF16_11x16_avx512,
+		},
+		12: {
+			6: convBF16_12x16_avx512,
+		},
+		13: {
+			7: convBF16_13x16_avx512,
+		},
+		14: {
+			7: convBF16_14x16_avx512,
+		},
+	},
+	2: {
+		1: {
+			1: convBF16_1x32_avx512,
+		},
+		2: {
+			1: convBF16_2x32_avx512,
+		},
+		3: {
+			2: convBF16_3x32_avx512,
+		},
+		4: {
+			2: convBF16_4x32_avx512,
+		},
+		5: {
+			3: convBF16_5x32_avx512,
+		},
+		6: {
+			3: convBF16_6x32_avx512,
+		},
+		7: {
+			4: convBF16_7x32_avx512,
+		},
+		8: {
+			4: convBF16_8x32_avx512,
+		},
+		9: {
+			5: convBF16_9x32_avx512,
+		},
+		10: {
+			5: convBF16_10x32_avx512,
+		},
+		11: {
+			6: convBF16_11x32_avx512,
+		},
+		12: {
+			6: convBF16_12x32_avx512,
+		},
+		13: {
+			7: convBF16_13x32_avx512,
+		},
+		14: {
+			7: convBF16_14x32_avx512,
 		},
 	},
 }

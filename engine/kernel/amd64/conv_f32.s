@@ -24346,3 +24346,17391 @@ stored:
 	JNE  tile
 	VZEROUPPER
 	RET
+
+// func convBF16_1x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_1x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z1
+	VBROADCASTSS (DI), Z2
+
+	// VDPBF16PS Z1, Z2, Z0
+	LONG         $0x486ef262
+	WORD         $0xc152
+	VMOVUPS      64(BX), Z1
+	VBROADCASTSS 4(DI), Z2
+
+	// VDPBF16PS Z1, Z2, Z0
+	LONG         $0x486ef262
+	WORD         $0xc152
+	VMOVUPS      128(BX), Z1
+	VBROADCASTSS 8(DI), Z2
+
+	// VDPBF16PS Z1, Z2, Z0
+	LONG         $0x486ef262
+	WORD         $0xc152
+	VMOVUPS      192(BX), Z1
+	VBROADCASTSS 12(DI), Z2
+
+	// VDPBF16PS Z1, Z2, Z0
+	LONG  $0x486ef262
+	WORD  $0xc152
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z1
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z3
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z1, Z0
+	VMOVUPS Z0, (SI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_2x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_2x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z2
+	VBROADCASTSS (DI), Z3
+
+	// VDPBF16PS Z2, Z3, Z0
+	LONG         $0x4866f262
+	WORD         $0xc252
+	VBROADCASTSS (R13), Z4
+
+	// VDPBF16PS Z2, Z4, Z1
+	LONG         $0x485ef262
+	WORD         $0xca52
+	VMOVUPS      64(BX), Z2
+	VBROADCASTSS 4(DI), Z3
+
+	// VDPBF16PS Z2, Z3, Z0
+	LONG         $0x4866f262
+	WORD         $0xc252
+	VBROADCASTSS 4(R13), Z4
+
+	// VDPBF16PS Z2, Z4, Z1
+	LONG         $0x485ef262
+	WORD         $0xca52
+	VMOVUPS      128(BX), Z2
+	VBROADCASTSS 8(DI), Z3
+
+	// VDPBF16PS Z2, Z3, Z0
+	LONG         $0x4866f262
+	WORD         $0xc252
+	VBROADCASTSS 8(R13), Z4
+
+	// VDPBF16PS Z2, Z4, Z1
+	LONG         $0x485ef262
+	WORD         $0xca52
+	VMOVUPS      192(BX), Z2
+	VBROADCASTSS 12(DI), Z3
+
+	// VDPBF16PS Z2, Z3, Z0
+	LONG         $0x4866f262
+	WORD         $0xc252
+	VBROADCASTSS 12(R13), Z4
+
+	// VDPBF16PS Z2, Z4, Z1
+	LONG  $0x485ef262
+	WORD  $0xca52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS (DI), Z1, Z1
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z2
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z4
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z4, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z4, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z2, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z2, Z1
+	VMOVUPS Z1, (DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, (DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_3x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_3x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z3
+	VBROADCASTSS (DI), Z4
+
+	// VDPBF16PS Z3, Z4, Z0
+	LONG         $0x485ef262
+	WORD         $0xc352
+	VBROADCASTSS (DI)(R10*1), Z5
+
+	// VDPBF16PS Z3, Z5, Z1
+	LONG         $0x4856f262
+	WORD         $0xcb52
+	VBROADCASTSS (R13), Z4
+
+	// VDPBF16PS Z3, Z4, Z2
+	LONG         $0x485ef262
+	WORD         $0xd352
+	VMOVUPS      64(BX), Z3
+	VBROADCASTSS 4(DI), Z4
+
+	// VDPBF16PS Z3, Z4, Z0
+	LONG         $0x485ef262
+	WORD         $0xc352
+	VBROADCASTSS 4(DI)(R10*1), Z5
+
+	// VDPBF16PS Z3, Z5, Z1
+	LONG         $0x4856f262
+	WORD         $0xcb52
+	VBROADCASTSS 4(R13), Z4
+
+	// VDPBF16PS Z3, Z4, Z2
+	LONG         $0x485ef262
+	WORD         $0xd352
+	VMOVUPS      128(BX), Z3
+	VBROADCASTSS 8(DI), Z4
+
+	// VDPBF16PS Z3, Z4, Z0
+	LONG         $0x485ef262
+	WORD         $0xc352
+	VBROADCASTSS 8(DI)(R10*1), Z5
+
+	// VDPBF16PS Z3, Z5, Z1
+	LONG         $0x4856f262
+	WORD         $0xcb52
+	VBROADCASTSS 8(R13), Z4
+
+	// VDPBF16PS Z3, Z4, Z2
+	LONG         $0x485ef262
+	WORD         $0xd352
+	VMOVUPS      192(BX), Z3
+	VBROADCASTSS 12(DI), Z4
+
+	// VDPBF16PS Z3, Z4, Z0
+	LONG         $0x485ef262
+	WORD         $0xc352
+	VBROADCASTSS 12(DI)(R10*1), Z5
+
+	// VDPBF16PS Z3, Z5, Z1
+	LONG         $0x4856f262
+	WORD         $0xcb52
+	VBROADCASTSS 12(R13), Z4
+
+	// VDPBF16PS Z3, Z4, Z2
+	LONG  $0x485ef262
+	WORD  $0xd352
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS (DI), Z2, Z2
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z3
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z5
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z5, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z5, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z5, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z3, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z3, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z3, Z2
+	VMOVUPS Z2, (DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, (DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_4x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_4x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z4
+	VBROADCASTSS (DI), Z5
+
+	// VDPBF16PS Z4, Z5, Z0
+	LONG         $0x4856f262
+	WORD         $0xc452
+	VBROADCASTSS (DI)(R10*1), Z6
+
+	// VDPBF16PS Z4, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcc52
+	VBROADCASTSS (R13), Z5
+
+	// VDPBF16PS Z4, Z5, Z2
+	LONG         $0x4856f262
+	WORD         $0xd452
+	VBROADCASTSS (R13)(R10*1), Z6
+
+	// VDPBF16PS Z4, Z6, Z3
+	LONG         $0x484ef262
+	WORD         $0xdc52
+	VMOVUPS      64(BX), Z4
+	VBROADCASTSS 4(DI), Z5
+
+	// VDPBF16PS Z4, Z5, Z0
+	LONG         $0x4856f262
+	WORD         $0xc452
+	VBROADCASTSS 4(DI)(R10*1), Z6
+
+	// VDPBF16PS Z4, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcc52
+	VBROADCASTSS 4(R13), Z5
+
+	// VDPBF16PS Z4, Z5, Z2
+	LONG         $0x4856f262
+	WORD         $0xd452
+	VBROADCASTSS 4(R13)(R10*1), Z6
+
+	// VDPBF16PS Z4, Z6, Z3
+	LONG         $0x484ef262
+	WORD         $0xdc52
+	VMOVUPS      128(BX), Z4
+	VBROADCASTSS 8(DI), Z5
+
+	// VDPBF16PS Z4, Z5, Z0
+	LONG         $0x4856f262
+	WORD         $0xc452
+	VBROADCASTSS 8(DI)(R10*1), Z6
+
+	// VDPBF16PS Z4, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcc52
+	VBROADCASTSS 8(R13), Z5
+
+	// VDPBF16PS Z4, Z5, Z2
+	LONG         $0x4856f262
+	WORD         $0xd452
+	VBROADCASTSS 8(R13)(R10*1), Z6
+
+	// VDPBF16PS Z4, Z6, Z3
+	LONG         $0x484ef262
+	WORD         $0xdc52
+	VMOVUPS      192(BX), Z4
+	VBROADCASTSS 12(DI), Z5
+
+	// VDPBF16PS Z4, Z5, Z0
+	LONG         $0x4856f262
+	WORD         $0xc452
+	VBROADCASTSS 12(DI)(R10*1), Z6
+
+	// VDPBF16PS Z4, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcc52
+	VBROADCASTSS 12(R13), Z5
+
+	// VDPBF16PS Z4, Z5, Z2
+	LONG         $0x4856f262
+	WORD         $0xd452
+	VBROADCASTSS 12(R13)(R10*1), Z6
+
+	// VDPBF16PS Z4, Z6, Z3
+	LONG  $0x484ef262
+	WORD  $0xdc52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z4
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z6
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z6, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z6, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z6, Z2
+	VMOVUPS      Z2, (DI)
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z6, Z3
+	VMOVUPS      Z3, 64(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z4, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z4, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z4, Z2
+	VMOVUPS Z2, (DI)
+	VMAXPS  Z3, Z4, Z3
+	VMOVUPS Z3, 64(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_5x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_5x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	VMOVUPS (DI), Z4
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z5
+	VBROADCASTSS (DI), Z6
+
+	// VDPBF16PS Z5, Z6, Z0
+	LONG         $0x484ef262
+	WORD         $0xc552
+	VBROADCASTSS (DI)(R10*1), Z7
+
+	// VDPBF16PS Z5, Z7, Z1
+	LONG         $0x4846f262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(R10*2), Z6
+
+	// VDPBF16PS Z5, Z6, Z2
+	LONG         $0x484ef262
+	WORD         $0xd552
+	VBROADCASTSS (R13), Z7
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG         $0x4846f262
+	WORD         $0xdd52
+	VBROADCASTSS (R13)(R10*1), Z6
+
+	// VDPBF16PS Z5, Z6, Z4
+	LONG         $0x484ef262
+	WORD         $0xe552
+	VMOVUPS      64(BX), Z5
+	VBROADCASTSS 4(DI), Z6
+
+	// VDPBF16PS Z5, Z6, Z0
+	LONG         $0x484ef262
+	WORD         $0xc552
+	VBROADCASTSS 4(DI)(R10*1), Z7
+
+	// VDPBF16PS Z5, Z7, Z1
+	LONG         $0x4846f262
+	WORD         $0xcd52
+	VBROADCASTSS 4(DI)(R10*2), Z6
+
+	// VDPBF16PS Z5, Z6, Z2
+	LONG         $0x484ef262
+	WORD         $0xd552
+	VBROADCASTSS 4(R13), Z7
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG         $0x4846f262
+	WORD         $0xdd52
+	VBROADCASTSS 4(R13)(R10*1), Z6
+
+	// VDPBF16PS Z5, Z6, Z4
+	LONG         $0x484ef262
+	WORD         $0xe552
+	VMOVUPS      128(BX), Z5
+	VBROADCASTSS 8(DI), Z6
+
+	// VDPBF16PS Z5, Z6, Z0
+	LONG         $0x484ef262
+	WORD         $0xc552
+	VBROADCASTSS 8(DI)(R10*1), Z7
+
+	// VDPBF16PS Z5, Z7, Z1
+	LONG         $0x4846f262
+	WORD         $0xcd52
+	VBROADCASTSS 8(DI)(R10*2), Z6
+
+	// VDPBF16PS Z5, Z6, Z2
+	LONG         $0x484ef262
+	WORD         $0xd552
+	VBROADCASTSS 8(R13), Z7
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG         $0x4846f262
+	WORD         $0xdd52
+	VBROADCASTSS 8(R13)(R10*1), Z6
+
+	// VDPBF16PS Z5, Z6, Z4
+	LONG         $0x484ef262
+	WORD         $0xe552
+	VMOVUPS      192(BX), Z5
+	VBROADCASTSS 12(DI), Z6
+
+	// VDPBF16PS Z5, Z6, Z0
+	LONG         $0x484ef262
+	WORD         $0xc552
+	VBROADCASTSS 12(DI)(R10*1), Z7
+
+	// VDPBF16PS Z5, Z7, Z1
+	LONG         $0x4846f262
+	WORD         $0xcd52
+	VBROADCASTSS 12(DI)(R10*2), Z6
+
+	// VDPBF16PS Z5, Z6, Z2
+	LONG         $0x484ef262
+	WORD         $0xd552
+	VBROADCASTSS 12(R13), Z7
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG         $0x4846f262
+	WORD         $0xdd52
+	VBROADCASTSS 12(R13)(R10*1), Z6
+
+	// VDPBF16PS Z5, Z6, Z4
+	LONG  $0x484ef262
+	WORD  $0xe552
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS (DI), Z3, Z3
+	VADDPS 64(DI), Z4, Z4
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z5
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z7
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z7, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z7, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z5, Z2
+	VMINPS       Z2, Z7, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z7, Z3
+	VMOVUPS      Z3, (DI)
+	VMAXPS       Z4, Z5, Z4
+	VMINPS       Z4, Z7, Z4
+	VMOVUPS      Z4, 64(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z5, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z5, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z5, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z5, Z3
+	VMOVUPS Z3, (DI)
+	VMAXPS  Z4, Z5, Z4
+	VMOVUPS Z4, 64(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_6x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_6x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS (DI), Z5
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z6
+	VBROADCASTSS (DI), Z7
+
+	// VDPBF16PS Z6, Z7, Z0
+	LONG         $0x4846f262
+	WORD         $0xc652
+	VBROADCASTSS (DI)(R10*1), Z8
+
+	// VDPBF16PS Z6, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xce52
+	VBROADCASTSS (DI)(R10*2), Z7
+
+	// VDPBF16PS Z6, Z7, Z2
+	LONG         $0x4846f262
+	WORD         $0xd652
+	VBROADCASTSS (R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z3
+	LONG         $0x483ef262
+	WORD         $0xde52
+	VBROADCASTSS (R13)(R10*1), Z7
+
+	// VDPBF16PS Z6, Z7, Z4
+	LONG         $0x4846f262
+	WORD         $0xe652
+	VBROADCASTSS (R13)(R10*2), Z8
+
+	// VDPBF16PS Z6, Z8, Z5
+	LONG         $0x483ef262
+	WORD         $0xee52
+	VMOVUPS      64(BX), Z6
+	VBROADCASTSS 4(DI), Z7
+
+	// VDPBF16PS Z6, Z7, Z0
+	LONG         $0x4846f262
+	WORD         $0xc652
+	VBROADCASTSS 4(DI)(R10*1), Z8
+
+	// VDPBF16PS Z6, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xce52
+	VBROADCASTSS 4(DI)(R10*2), Z7
+
+	// VDPBF16PS Z6, Z7, Z2
+	LONG         $0x4846f262
+	WORD         $0xd652
+	VBROADCASTSS 4(R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z3
+	LONG         $0x483ef262
+	WORD         $0xde52
+	VBROADCASTSS 4(R13)(R10*1), Z7
+
+	// VDPBF16PS Z6, Z7, Z4
+	LONG         $0x4846f262
+	WORD         $0xe652
+	VBROADCASTSS 4(R13)(R10*2), Z8
+
+	// VDPBF16PS Z6, Z8, Z5
+	LONG         $0x483ef262
+	WORD         $0xee52
+	VMOVUPS      128(BX), Z6
+	VBROADCASTSS 8(DI), Z7
+
+	// VDPBF16PS Z6, Z7, Z0
+	LONG         $0x4846f262
+	WORD         $0xc652
+	VBROADCASTSS 8(DI)(R10*1), Z8
+
+	// VDPBF16PS Z6, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xce52
+	VBROADCASTSS 8(DI)(R10*2), Z7
+
+	// VDPBF16PS Z6, Z7, Z2
+	LONG         $0x4846f262
+	WORD         $0xd652
+	VBROADCASTSS 8(R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z3
+	LONG         $0x483ef262
+	WORD         $0xde52
+	VBROADCASTSS 8(R13)(R10*1), Z7
+
+	// VDPBF16PS Z6, Z7, Z4
+	LONG         $0x4846f262
+	WORD         $0xe652
+	VBROADCASTSS 8(R13)(R10*2), Z8
+
+	// VDPBF16PS Z6, Z8, Z5
+	LONG         $0x483ef262
+	WORD         $0xee52
+	VMOVUPS      192(BX), Z6
+	VBROADCASTSS 12(DI), Z7
+
+	// VDPBF16PS Z6, Z7, Z0
+	LONG         $0x4846f262
+	WORD         $0xc652
+	VBROADCASTSS 12(DI)(R10*1), Z8
+
+	// VDPBF16PS Z6, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xce52
+	VBROADCASTSS 12(DI)(R10*2), Z7
+
+	// VDPBF16PS Z6, Z7, Z2
+	LONG         $0x4846f262
+	WORD         $0xd652
+	VBROADCASTSS 12(R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z3
+	LONG         $0x483ef262
+	WORD         $0xde52
+	VBROADCASTSS 12(R13)(R10*1), Z7
+
+	// VDPBF16PS Z6, Z7, Z4
+	LONG         $0x4846f262
+	WORD         $0xe652
+	VBROADCASTSS 12(R13)(R10*2), Z8
+
+	// VDPBF16PS Z6, Z8, Z5
+	LONG  $0x483ef262
+	WORD  $0xee52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS (DI), Z3, Z3
+	VADDPS 64(DI), Z4, Z4
+	VADDPS 128(DI), Z5, Z5
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z6
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z8
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z8, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z8, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z8, Z3
+	VMOVUPS      Z3, (DI)
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z8, Z4
+	VMOVUPS      Z4, 64(DI)
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z8, Z5
+	VMOVUPS      Z5, 128(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z6, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z6, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z6, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z6, Z3
+	VMOVUPS Z3, (DI)
+	VMAXPS  Z4, Z6, Z4
+	VMOVUPS Z4, 64(DI)
+	VMAXPS  Z5, Z6, Z5
+	VMOVUPS Z5, 128(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+	VMOVUPS Z5, 128(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_7x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_7x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS (DI), Z5
+	VMOVUPS (DI), Z6
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z7
+	VBROADCASTSS (DI), Z8
+
+	// VDPBF16PS Z7, Z8, Z0
+	LONG         $0x483ef262
+	WORD         $0xc752
+	VBROADCASTSS (DI)(R10*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z1
+	LONG         $0x4836f262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(R10*2), Z8
+
+	// VDPBF16PS Z7, Z8, Z2
+	LONG         $0x483ef262
+	WORD         $0xd752
+	VBROADCASTSS (DI)(R11*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS (R13), Z8
+
+	// VDPBF16PS Z7, Z8, Z4
+	LONG         $0x483ef262
+	WORD         $0xe752
+	VBROADCASTSS (R13)(R10*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z5
+	LONG         $0x4836f262
+	WORD         $0xef52
+	VBROADCASTSS (R13)(R10*2), Z8
+
+	// VDPBF16PS Z7, Z8, Z6
+	LONG         $0x483ef262
+	WORD         $0xf752
+	VMOVUPS      64(BX), Z7
+	VBROADCASTSS 4(DI), Z8
+
+	// VDPBF16PS Z7, Z8, Z0
+	LONG         $0x483ef262
+	WORD         $0xc752
+	VBROADCASTSS 4(DI)(R10*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z1
+	LONG         $0x4836f262
+	WORD         $0xcf52
+	VBROADCASTSS 4(DI)(R10*2), Z8
+
+	// VDPBF16PS Z7, Z8, Z2
+	LONG         $0x483ef262
+	WORD         $0xd752
+	VBROADCASTSS 4(DI)(R11*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS 4(R13), Z8
+
+	// VDPBF16PS Z7, Z8, Z4
+	LONG         $0x483ef262
+	WORD         $0xe752
+	VBROADCASTSS 4(R13)(R10*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z5
+	LONG         $0x4836f262
+	WORD         $0xef52
+	VBROADCASTSS 4(R13)(R10*2), Z8
+
+	// VDPBF16PS Z7, Z8, Z6
+	LONG         $0x483ef262
+	WORD         $0xf752
+	VMOVUPS      128(BX), Z7
+	VBROADCASTSS 8(DI), Z8
+
+	// VDPBF16PS Z7, Z8, Z0
+	LONG         $0x483ef262
+	WORD         $0xc752
+	VBROADCASTSS 8(DI)(R10*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z1
+	LONG         $0x4836f262
+	WORD         $0xcf52
+	VBROADCASTSS 8(DI)(R10*2), Z8
+
+	// VDPBF16PS Z7, Z8, Z2
+	LONG         $0x483ef262
+	WORD         $0xd752
+	VBROADCASTSS 8(DI)(R11*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS 8(R13), Z8
+
+	// VDPBF16PS Z7, Z8, Z4
+	LONG         $0x483ef262
+	WORD         $0xe752
+	VBROADCASTSS 8(R13)(R10*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z5
+	LONG         $0x4836f262
+	WORD         $0xef52
+	VBROADCASTSS 8(R13)(R10*2), Z8
+
+	// VDPBF16PS Z7, Z8, Z6
+	LONG         $0x483ef262
+	WORD         $0xf752
+	VMOVUPS      192(BX), Z7
+	VBROADCASTSS 12(DI), Z8
+
+	// VDPBF16PS Z7, Z8, Z0
+	LONG         $0x483ef262
+	WORD         $0xc752
+	VBROADCASTSS 12(DI)(R10*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z1
+	LONG         $0x4836f262
+	WORD         $0xcf52
+	VBROADCASTSS 12(DI)(R10*2), Z8
+
+	// VDPBF16PS Z7, Z8, Z2
+	LONG         $0x483ef262
+	WORD         $0xd752
+	VBROADCASTSS 12(DI)(R11*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS 12(R13), Z8
+
+	// VDPBF16PS Z7, Z8, Z4
+	LONG         $0x483ef262
+	WORD         $0xe752
+	VBROADCASTSS 12(R13)(R10*1), Z9
+
+	// VDPBF16PS Z7, Z9, Z5
+	LONG         $0x4836f262
+	WORD         $0xef52
+	VBROADCASTSS 12(R13)(R10*2), Z8
+
+	// VDPBF16PS Z7, Z8, Z6
+	LONG  $0x483ef262
+	WORD  $0xf752
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	VADDPS 128(DI), Z6, Z6
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z7
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z9
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z9, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z9, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z9, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z9, Z4
+	VMOVUPS      Z4, (DI)
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z9, Z5
+	VMOVUPS      Z5, 64(DI)
+	VMAXPS       Z6, Z7, Z6
+	VMINPS       Z6, Z9, Z6
+	VMOVUPS      Z6, 128(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z7, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z7, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z7, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z7, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z7, Z4
+	VMOVUPS Z4, (DI)
+	VMAXPS  Z5, Z7, Z5
+	VMOVUPS Z5, 64(DI)
+	VMAXPS  Z6, Z7, Z6
+	VMOVUPS Z6, 128(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_8x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_8x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS (DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS (DI), Z7
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z8
+	VBROADCASTSS (DI), Z9
+
+	// VDPBF16PS Z8, Z9, Z0
+	LONG         $0x4836d262
+	WORD         $0xc052
+	VBROADCASTSS (DI)(R10*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc852
+	VBROADCASTSS (DI)(R10*2), Z9
+
+	// VDPBF16PS Z8, Z9, Z2
+	LONG         $0x4836d262
+	WORD         $0xd052
+	VBROADCASTSS (DI)(R11*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z3
+	LONG         $0x482ed262
+	WORD         $0xd852
+	VBROADCASTSS (R13), Z9
+
+	// VDPBF16PS Z8, Z9, Z4
+	LONG         $0x4836d262
+	WORD         $0xe052
+	VBROADCASTSS (R13)(R10*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe852
+	VBROADCASTSS (R13)(R10*2), Z9
+
+	// VDPBF16PS Z8, Z9, Z6
+	LONG         $0x4836d262
+	WORD         $0xf052
+	VBROADCASTSS (R13)(R11*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z7
+	LONG         $0x482ed262
+	WORD         $0xf852
+	VMOVUPS      64(BX), Z8
+	VBROADCASTSS 4(DI), Z9
+
+	// VDPBF16PS Z8, Z9, Z0
+	LONG         $0x4836d262
+	WORD         $0xc052
+	VBROADCASTSS 4(DI)(R10*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc852
+	VBROADCASTSS 4(DI)(R10*2), Z9
+
+	// VDPBF16PS Z8, Z9, Z2
+	LONG         $0x4836d262
+	WORD         $0xd052
+	VBROADCASTSS 4(DI)(R11*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z3
+	LONG         $0x482ed262
+	WORD         $0xd852
+	VBROADCASTSS 4(R13), Z9
+
+	// VDPBF16PS Z8, Z9, Z4
+	LONG         $0x4836d262
+	WORD         $0xe052
+	VBROADCASTSS 4(R13)(R10*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe852
+	VBROADCASTSS 4(R13)(R10*2), Z9
+
+	// VDPBF16PS Z8, Z9, Z6
+	LONG         $0x4836d262
+	WORD         $0xf052
+	VBROADCASTSS 4(R13)(R11*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z7
+	LONG         $0x482ed262
+	WORD         $0xf852
+	VMOVUPS      128(BX), Z8
+	VBROADCASTSS 8(DI), Z9
+
+	// VDPBF16PS Z8, Z9, Z0
+	LONG         $0x4836d262
+	WORD         $0xc052
+	VBROADCASTSS 8(DI)(R10*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc852
+	VBROADCASTSS 8(DI)(R10*2), Z9
+
+	// VDPBF16PS Z8, Z9, Z2
+	LONG         $0x4836d262
+	WORD         $0xd052
+	VBROADCASTSS 8(DI)(R11*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z3
+	LONG         $0x482ed262
+	WORD         $0xd852
+	VBROADCASTSS 8(R13), Z9
+
+	// VDPBF16PS Z8, Z9, Z4
+	LONG         $0x4836d262
+	WORD         $0xe052
+	VBROADCASTSS 8(R13)(R10*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe852
+	VBROADCASTSS 8(R13)(R10*2), Z9
+
+	// VDPBF16PS Z8, Z9, Z6
+	LONG         $0x4836d262
+	WORD         $0xf052
+	VBROADCASTSS 8(R13)(R11*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z7
+	LONG         $0x482ed262
+	WORD         $0xf852
+	VMOVUPS      192(BX), Z8
+	VBROADCASTSS 12(DI), Z9
+
+	// VDPBF16PS Z8, Z9, Z0
+	LONG         $0x4836d262
+	WORD         $0xc052
+	VBROADCASTSS 12(DI)(R10*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc852
+	VBROADCASTSS 12(DI)(R10*2), Z9
+
+	// VDPBF16PS Z8, Z9, Z2
+	LONG         $0x4836d262
+	WORD         $0xd052
+	VBROADCASTSS 12(DI)(R11*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z3
+	LONG         $0x482ed262
+	WORD         $0xd852
+	VBROADCASTSS 12(R13), Z9
+
+	// VDPBF16PS Z8, Z9, Z4
+	LONG         $0x4836d262
+	WORD         $0xe052
+	VBROADCASTSS 12(R13)(R10*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe852
+	VBROADCASTSS 12(R13)(R10*2), Z9
+
+	// VDPBF16PS Z8, Z9, Z6
+	LONG         $0x4836d262
+	WORD         $0xf052
+	VBROADCASTSS 12(R13)(R11*1), Z10
+
+	// VDPBF16PS Z8, Z10, Z7
+	LONG  $0x482ed262
+	WORD  $0xf852
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	VADDPS 128(DI), Z6, Z6
+	VADDPS 192(DI), Z7, Z7
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z8
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z10
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z10, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z10, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z10, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z10, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z10, Z4
+	VMOVUPS      Z4, (DI)
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z10, Z5
+	VMOVUPS      Z5, 64(DI)
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z10, Z6
+	VMOVUPS      Z6, 128(DI)
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z10, Z7
+	VMOVUPS      Z7, 192(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z8, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z8, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z8, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z8, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z8, Z4
+	VMOVUPS Z4, (DI)
+	VMAXPS  Z5, Z8, Z5
+	VMOVUPS Z5, 64(DI)
+	VMAXPS  Z6, Z8, Z6
+	VMOVUPS Z6, 128(DI)
+	VMAXPS  Z7, Z8, Z7
+	VMOVUPS Z7, 192(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_9x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_9x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS (DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS (DI), Z7
+	VMOVUPS (DI), Z8
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z9
+	VBROADCASTSS (DI), Z10
+
+	// VDPBF16PS Z9, Z10, Z0
+	LONG         $0x482ed262
+	WORD         $0xc152
+	VBROADCASTSS (DI)(R10*1), Z11
+
+	// VDPBF16PS Z9, Z11, Z1
+	LONG         $0x4826d262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(R10*2), Z10
+
+	// VDPBF16PS Z9, Z10, Z2
+	LONG         $0x482ed262
+	WORD         $0xd152
+	VBROADCASTSS (DI)(R11*1), Z11
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS (DI)(R10*4), Z10
+
+	// VDPBF16PS Z9, Z10, Z4
+	LONG         $0x482ed262
+	WORD         $0xe152
+	VBROADCASTSS (R13), Z11
+
+	// VDPBF16PS Z9, Z11, Z5
+	LONG         $0x4826d262
+	WORD         $0xe952
+	VBROADCASTSS (R13)(R10*1), Z10
+
+	// VDPBF16PS Z9, Z10, Z6
+	LONG         $0x482ed262
+	WORD         $0xf152
+	VBROADCASTSS (R13)(R10*2), Z11
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG         $0x4826d262
+	WORD         $0xf952
+	VBROADCASTSS (R13)(R11*1), Z10
+
+	// VDPBF16PS Z9, Z10, Z8
+	LONG         $0x482e5262
+	WORD         $0xc152
+	VMOVUPS      64(BX), Z9
+	VBROADCASTSS 4(DI), Z10
+
+	// VDPBF16PS Z9, Z10, Z0
+	LONG         $0x482ed262
+	WORD         $0xc152
+	VBROADCASTSS 4(DI)(R10*1), Z11
+
+	// VDPBF16PS Z9, Z11, Z1
+	LONG         $0x4826d262
+	WORD         $0xc952
+	VBROADCASTSS 4(DI)(R10*2), Z10
+
+	// VDPBF16PS Z9, Z10, Z2
+	LONG         $0x482ed262
+	WORD         $0xd152
+	VBROADCASTSS 4(DI)(R11*1), Z11
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS 4(DI)(R10*4), Z10
+
+	// VDPBF16PS Z9, Z10, Z4
+	LONG         $0x482ed262
+	WORD         $0xe152
+	VBROADCASTSS 4(R13), Z11
+
+	// VDPBF16PS Z9, Z11, Z5
+	LONG         $0x4826d262
+	WORD         $0xe952
+	VBROADCASTSS 4(R13)(R10*1), Z10
+
+	// VDPBF16PS Z9, Z10, Z6
+	LONG         $0x482ed262
+	WORD         $0xf152
+	VBROADCASTSS 4(R13)(R10*2), Z11
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG         $0x4826d262
+	WORD         $0xf952
+	VBROADCASTSS 4(R13)(R11*1), Z10
+
+	// VDPBF16PS Z9, Z10, Z8
+	LONG         $0x482e5262
+	WORD         $0xc152
+	VMOVUPS      128(BX), Z9
+	VBROADCASTSS 8(DI), Z10
+
+	// VDPBF16PS Z9, Z10, Z0
+	LONG         $0x482ed262
+	WORD         $0xc152
+	VBROADCASTSS 8(DI)(R10*1), Z11
+
+	// VDPBF16PS Z9, Z11, Z1
+	LONG         $0x4826d262
+	WORD         $0xc952
+	VBROADCASTSS 8(DI)(R10*2), Z10
+
+	// VDPBF16PS Z9, Z10, Z2
+	LONG         $0x482ed262
+	WORD         $0xd152
+	VBROADCASTSS 8(DI)(R11*1), Z11
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS 8(DI)(R10*4), Z10
+
+	// VDPBF16PS Z9, Z10, Z4
+	LONG         $0x482ed262
+	WORD         $0xe152
+	VBROADCASTSS 8(R13), Z11
+
+	// VDPBF16PS Z9, Z11, Z5
+	LONG         $0x4826d262
+	WORD         $0xe952
+	VBROADCASTSS 8(R13)(R10*1), Z10
+
+	// VDPBF16PS Z9, Z10, Z6
+	LONG         $0x482ed262
+	WORD         $0xf152
+	VBROADCASTSS 8(R13)(R10*2), Z11
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG         $0x4826d262
+	WORD         $0xf952
+	VBROADCASTSS 8(R13)(R11*1), Z10
+
+	// VDPBF16PS Z9, Z10, Z8
+	LONG         $0x482e5262
+	WORD         $0xc152
+	VMOVUPS      192(BX), Z9
+	VBROADCASTSS 12(DI), Z10
+
+	// VDPBF16PS Z9, Z10, Z0
+	LONG         $0x482ed262
+	WORD         $0xc152
+	VBROADCASTSS 12(DI)(R10*1), Z11
+
+	// VDPBF16PS Z9, Z11, Z1
+	LONG         $0x4826d262
+	WORD         $0xc952
+	VBROADCASTSS 12(DI)(R10*2), Z10
+
+	// VDPBF16PS Z9, Z10, Z2
+	LONG         $0x482ed262
+	WORD         $0xd152
+	VBROADCASTSS 12(DI)(R11*1), Z11
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS 12(DI)(R10*4), Z10
+
+	// VDPBF16PS Z9, Z10, Z4
+	LONG         $0x482ed262
+	WORD         $0xe152
+	VBROADCASTSS 12(R13), Z11
+
+	// VDPBF16PS Z9, Z11, Z5
+	LONG         $0x4826d262
+	WORD         $0xe952
+	VBROADCASTSS 12(R13)(R10*1), Z10
+
+	// VDPBF16PS Z9, Z10, Z6
+	LONG         $0x482ed262
+	WORD         $0xf152
+	VBROADCASTSS 12(R13)(R10*2), Z11
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG         $0x4826d262
+	WORD         $0xf952
+	VBROADCASTSS 12(R13)(R11*1), Z10
+
+	// VDPBF16PS Z9, Z10, Z8
+	LONG  $0x482e5262
+	WORD  $0xc152
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 256(SI), Z4, Z4
+	VADDPS (DI), Z5, Z5
+	VADDPS 64(DI), Z6, Z6
+	VADDPS 128(DI), Z7, Z7
+	VADDPS 192(DI), Z8, Z8
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z9
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z11
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z11, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z11, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z11, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z11, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z11, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z11, Z5
+	VMOVUPS      Z5, (DI)
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z11, Z6
+	VMOVUPS      Z6, 64(DI)
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z11, Z7
+	VMOVUPS      Z7, 128(DI)
+	VMAXPS       Z8, Z9, Z8
+	VMINPS       Z8, Z11, Z8
+	VMOVUPS      Z8, 192(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z9, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z9, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z9, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z9, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z9, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z9, Z5
+	VMOVUPS Z5, (DI)
+	VMAXPS  Z6, Z9, Z6
+	VMOVUPS Z6, 64(DI)
+	VMAXPS  Z7, Z9, Z7
+	VMOVUPS Z7, 128(DI)
+	VMAXPS  Z8, Z9, Z8
+	VMOVUPS Z8, 192(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, (DI)
+	VMOVUPS Z6, 64(DI)
+	VMOVUPS Z7, 128(DI)
+	VMOVUPS Z8, 192(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_10x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_10x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS (DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS (DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS (DI), Z9
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z10
+	VBROADCASTSS (DI), Z11
+
+	// VDPBF16PS Z10, Z11, Z0
+	LONG         $0x4826d262
+	WORD         $0xc252
+	VBROADCASTSS (DI)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xca52
+	VBROADCASTSS (DI)(R10*2), Z11
+
+	// VDPBF16PS Z10, Z11, Z2
+	LONG         $0x4826d262
+	WORD         $0xd252
+	VBROADCASTSS (DI)(R11*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z3
+	LONG         $0x481ed262
+	WORD         $0xda52
+	VBROADCASTSS (DI)(R10*4), Z11
+
+	// VDPBF16PS Z10, Z11, Z4
+	LONG         $0x4826d262
+	WORD         $0xe252
+	VBROADCASTSS (R13), Z12
+
+	// VDPBF16PS Z10, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xea52
+	VBROADCASTSS (R13)(R10*1), Z11
+
+	// VDPBF16PS Z10, Z11, Z6
+	LONG         $0x4826d262
+	WORD         $0xf252
+	VBROADCASTSS (R13)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z7
+	LONG         $0x481ed262
+	WORD         $0xfa52
+	VBROADCASTSS (R13)(R11*1), Z11
+
+	// VDPBF16PS Z10, Z11, Z8
+	LONG         $0x48265262
+	WORD         $0xc252
+	VBROADCASTSS (R13)(R10*4), Z12
+
+	// VDPBF16PS Z10, Z12, Z9
+	LONG         $0x481e5262
+	WORD         $0xca52
+	VMOVUPS      64(BX), Z10
+	VBROADCASTSS 4(DI), Z11
+
+	// VDPBF16PS Z10, Z11, Z0
+	LONG         $0x4826d262
+	WORD         $0xc252
+	VBROADCASTSS 4(DI)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xca52
+	VBROADCASTSS 4(DI)(R10*2), Z11
+
+	// VDPBF16PS Z10, Z11, Z2
+	LONG         $0x4826d262
+	WORD         $0xd252
+	VBROADCASTSS 4(DI)(R11*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z3
+	LONG         $0x481ed262
+	WORD         $0xda52
+	VBROADCASTSS 4(DI)(R10*4), Z11
+
+	// VDPBF16PS Z10, Z11, Z4
+	LONG         $0x4826d262
+	WORD         $0xe252
+	VBROADCASTSS 4(R13), Z12
+
+	// VDPBF16PS Z10, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xea52
+	VBROADCASTSS 4(R13)(R10*1), Z11
+
+	// VDPBF16PS Z10, Z11, Z6
+	LONG         $0x4826d262
+	WORD         $0xf252
+	VBROADCASTSS 4(R13)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z7
+	LONG         $0x481ed262
+	WORD         $0xfa52
+	VBROADCASTSS 4(R13)(R11*1), Z11
+
+	// VDPBF16PS Z10, Z11, Z8
+	LONG         $0x48265262
+	WORD         $0xc252
+	VBROADCASTSS 4(R13)(R10*4), Z12
+
+	// VDPBF16PS Z10, Z12, Z9
+	LONG         $0x481e5262
+	WORD         $0xca52
+	VMOVUPS      128(BX), Z10
+	VBROADCASTSS 8(DI), Z11
+
+	// VDPBF16PS Z10, Z11, Z0
+	LONG         $0x4826d262
+	WORD         $0xc252
+	VBROADCASTSS 8(DI)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xca52
+	VBROADCASTSS 8(DI)(R10*2), Z11
+
+	// VDPBF16PS Z10, Z11, Z2
+	LONG         $0x4826d262
+	WORD         $0xd252
+	VBROADCASTSS 8(DI)(R11*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z3
+	LONG         $0x481ed262
+	WORD         $0xda52
+	VBROADCASTSS 8(DI)(R10*4), Z11
+
+	// VDPBF16PS Z10, Z11, Z4
+	LONG         $0x4826d262
+	WORD         $0xe252
+	VBROADCASTSS 8(R13), Z12
+
+	// VDPBF16PS Z10, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xea52
+	VBROADCASTSS 8(R13)(R10*1), Z11
+
+	// VDPBF16PS Z10, Z11, Z6
+	LONG         $0x4826d262
+	WORD         $0xf252
+	VBROADCASTSS 8(R13)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z7
+	LONG         $0x481ed262
+	WORD         $0xfa52
+	VBROADCASTSS 8(R13)(R11*1), Z11
+
+	// VDPBF16PS Z10, Z11, Z8
+	LONG         $0x48265262
+	WORD         $0xc252
+	VBROADCASTSS 8(R13)(R10*4), Z12
+
+	// VDPBF16PS Z10, Z12, Z9
+	LONG         $0x481e5262
+	WORD         $0xca52
+	VMOVUPS      192(BX), Z10
+	VBROADCASTSS 12(DI), Z11
+
+	// VDPBF16PS Z10, Z11, Z0
+	LONG         $0x4826d262
+	WORD         $0xc252
+	VBROADCASTSS 12(DI)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xca52
+	VBROADCASTSS 12(DI)(R10*2), Z11
+
+	// VDPBF16PS Z10, Z11, Z2
+	LONG         $0x4826d262
+	WORD         $0xd252
+	VBROADCASTSS 12(DI)(R11*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z3
+	LONG         $0x481ed262
+	WORD         $0xda52
+	VBROADCASTSS 12(DI)(R10*4), Z11
+
+	// VDPBF16PS Z10, Z11, Z4
+	LONG         $0x4826d262
+	WORD         $0xe252
+	VBROADCASTSS 12(R13), Z12
+
+	// VDPBF16PS Z10, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xea52
+	VBROADCASTSS 12(R13)(R10*1), Z11
+
+	// VDPBF16PS Z10, Z11, Z6
+	LONG         $0x4826d262
+	WORD         $0xf252
+	VBROADCASTSS 12(R13)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z7
+	LONG         $0x481ed262
+	WORD         $0xfa52
+	VBROADCASTSS 12(R13)(R11*1), Z11
+
+	// VDPBF16PS Z10, Z11, Z8
+	LONG         $0x48265262
+	WORD         $0xc252
+	VBROADCASTSS 12(R13)(R10*4), Z12
+
+	// VDPBF16PS Z10, Z12, Z9
+	LONG  $0x481e5262
+	WORD  $0xca52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 256(SI), Z4, Z4
+	VADDPS (DI), Z5, Z5
+	VADDPS 64(DI), Z6, Z6
+	VADDPS 128(DI), Z7, Z7
+	VADDPS 192(DI), Z8, Z8
+	VADDPS 256(DI), Z9, Z9
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z10
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z12
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z12, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z12, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z12, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z12, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z12, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z12, Z5
+	VMOVUPS      Z5, (DI)
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z12, Z6
+	VMOVUPS      Z6, 64(DI)
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z12, Z7
+	VMOVUPS      Z7, 128(DI)
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z12, Z8
+	VMOVUPS      Z8, 192(DI)
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z12, Z9
+	VMOVUPS      Z9, 256(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z10, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z10, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z10, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z10, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z10, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z10, Z5
+	VMOVUPS Z5, (DI)
+	VMAXPS  Z6, Z10, Z6
+	VMOVUPS Z6, 64(DI)
+	VMAXPS  Z7, Z10, Z7
+	VMOVUPS Z7, 128(DI)
+	VMAXPS  Z8, Z10, Z8
+	VMOVUPS Z8, 192(DI)
+	VMAXPS  Z9, Z10, Z9
+	VMOVUPS Z9, 256(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, (DI)
+	VMOVUPS Z6, 64(DI)
+	VMOVUPS Z7, 128(DI)
+	VMOVUPS Z8, 192(DI)
+	VMOVUPS Z9, 256(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_11x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_11x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS (DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS (DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS (DI), Z9
+	VMOVUPS (DI), Z10
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z11
+	VBROADCASTSS (DI), Z12
+
+	// VDPBF16PS Z11, Z12, Z0
+	LONG         $0x481ed262
+	WORD         $0xc352
+	VBROADCASTSS (DI)(R10*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z1
+	LONG         $0x4816d262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(R10*2), Z12
+
+	// VDPBF16PS Z11, Z12, Z2
+	LONG         $0x481ed262
+	WORD         $0xd352
+	VBROADCASTSS (DI)(R11*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(R10*4), Z12
+
+	// VDPBF16PS Z11, Z12, Z4
+	LONG         $0x481ed262
+	WORD         $0xe352
+	VBROADCASTSS (DI)(R15*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z5
+	LONG         $0x4816d262
+	WORD         $0xeb52
+	VBROADCASTSS (R13), Z12
+
+	// VDPBF16PS Z11, Z12, Z6
+	LONG         $0x481ed262
+	WORD         $0xf352
+	VBROADCASTSS (R13)(R10*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS (R13)(R10*2), Z12
+
+	// VDPBF16PS Z11, Z12, Z8
+	LONG         $0x481e5262
+	WORD         $0xc352
+	VBROADCASTSS (R13)(R11*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z9
+	LONG         $0x48165262
+	WORD         $0xcb52
+	VBROADCASTSS (R13)(R10*4), Z12
+
+	// VDPBF16PS Z11, Z12, Z10
+	LONG         $0x481e5262
+	WORD         $0xd352
+	VMOVUPS      64(BX), Z11
+	VBROADCASTSS 4(DI), Z12
+
+	// VDPBF16PS Z11, Z12, Z0
+	LONG         $0x481ed262
+	WORD         $0xc352
+	VBROADCASTSS 4(DI)(R10*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z1
+	LONG         $0x4816d262
+	WORD         $0xcb52
+	VBROADCASTSS 4(DI)(R10*2), Z12
+
+	// VDPBF16PS Z11, Z12, Z2
+	LONG         $0x481ed262
+	WORD         $0xd352
+	VBROADCASTSS 4(DI)(R11*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS 4(DI)(R10*4), Z12
+
+	// VDPBF16PS Z11, Z12, Z4
+	LONG         $0x481ed262
+	WORD         $0xe352
+	VBROADCASTSS 4(DI)(R15*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z5
+	LONG         $0x4816d262
+	WORD         $0xeb52
+	VBROADCASTSS 4(R13), Z12
+
+	// VDPBF16PS Z11, Z12, Z6
+	LONG         $0x481ed262
+	WORD         $0xf352
+	VBROADCASTSS 4(R13)(R10*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS 4(R13)(R10*2), Z12
+
+	// VDPBF16PS Z11, Z12, Z8
+	LONG         $0x481e5262
+	WORD         $0xc352
+	VBROADCASTSS 4(R13)(R11*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z9
+	LONG         $0x48165262
+	WORD         $0xcb52
+	VBROADCASTSS 4(R13)(R10*4), Z12
+
+	// VDPBF16PS Z11, Z12, Z10
+	LONG         $0x481e5262
+	WORD         $0xd352
+	VMOVUPS      128(BX), Z11
+	VBROADCASTSS 8(DI), Z12
+
+	// VDPBF16PS Z11, Z12, Z0
+	LONG         $0x481ed262
+	WORD         $0xc352
+	VBROADCASTSS 8(DI)(R10*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z1
+	LONG         $0x4816d262
+	WORD         $0xcb52
+	VBROADCASTSS 8(DI)(R10*2), Z12
+
+	// VDPBF16PS Z11, Z12, Z2
+	LONG         $0x481ed262
+	WORD         $0xd352
+	VBROADCASTSS 8(DI)(R11*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS 8(DI)(R10*4), Z12
+
+	// VDPBF16PS Z11, Z12, Z4
+	LONG         $0x481ed262
+	WORD         $0xe352
+	VBROADCASTSS 8(DI)(R15*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z5
+	LONG         $0x4816d262
+	WORD         $0xeb52
+	VBROADCASTSS 8(R13), Z12
+
+	// VDPBF16PS Z11, Z12, Z6
+	LONG         $0x481ed262
+	WORD         $0xf352
+	VBROADCASTSS 8(R13)(R10*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS 8(R13)(R10*2), Z12
+
+	// VDPBF16PS Z11, Z12, Z8
+	LONG         $0x481e5262
+	WORD         $0xc352
+	VBROADCASTSS 8(R13)(R11*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z9
+	LONG         $0x48165262
+	WORD         $0xcb52
+	VBROADCASTSS 8(R13)(R10*4), Z12
+
+	// VDPBF16PS Z11, Z12, Z10
+	LONG         $0x481e5262
+	WORD         $0xd352
+	VMOVUPS      192(BX), Z11
+	VBROADCASTSS 12(DI), Z12
+
+	// VDPBF16PS Z11, Z12, Z0
+	LONG         $0x481ed262
+	WORD         $0xc352
+	VBROADCASTSS 12(DI)(R10*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z1
+	LONG         $0x4816d262
+	WORD         $0xcb52
+	VBROADCASTSS 12(DI)(R10*2), Z12
+
+	// VDPBF16PS Z11, Z12, Z2
+	LONG         $0x481ed262
+	WORD         $0xd352
+	VBROADCASTSS 12(DI)(R11*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS 12(DI)(R10*4), Z12
+
+	// VDPBF16PS Z11, Z12, Z4
+	LONG         $0x481ed262
+	WORD         $0xe352
+	VBROADCASTSS 12(DI)(R15*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z5
+	LONG         $0x4816d262
+	WORD         $0xeb52
+	VBROADCASTSS 12(R13), Z12
+
+	// VDPBF16PS Z11, Z12, Z6
+	LONG         $0x481ed262
+	WORD         $0xf352
+	VBROADCASTSS 12(R13)(R10*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS 12(R13)(R10*2), Z12
+
+	// VDPBF16PS Z11, Z12, Z8
+	LONG         $0x481e5262
+	WORD         $0xc352
+	VBROADCASTSS 12(R13)(R11*1), Z13
+
+	// VDPBF16PS Z11, Z13, Z9
+	LONG         $0x48165262
+	WORD         $0xcb52
+	VBROADCASTSS 12(R13)(R10*4), Z12
+
+	// VDPBF16PS Z11, Z12, Z10
+	LONG  $0x481e5262
+	WORD  $0xd352
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 256(SI), Z4, Z4
+	VADDPS 320(SI), Z5, Z5
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	VADDPS 128(DI), Z8, Z8
+	VADDPS 192(DI), Z9, Z9
+	VADDPS 256(DI), Z10, Z10
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z11
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z13
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z11, Z1
+	VMINPS       Z1, Z13, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z11, Z2
+	VMINPS       Z2, Z13, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z11, Z3
+	VMINPS       Z3, Z13, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z11, Z4
+	VMINPS       Z4, Z13, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z11, Z5
+	VMINPS       Z5, Z13, Z5
+	VMOVUPS      Z5, 320(SI)
+	VMAXPS       Z6, Z11, Z6
+	VMINPS       Z6, Z13, Z6
+	VMOVUPS      Z6, (DI)
+	VMAXPS       Z7, Z11, Z7
+	VMINPS       Z7, Z13, Z7
+	VMOVUPS      Z7, 64(DI)
+	VMAXPS       Z8, Z11, Z8
+	VMINPS       Z8, Z13, Z8
+	VMOVUPS      Z8, 128(DI)
+	VMAXPS       Z9, Z11, Z9
+	VMINPS       Z9, Z13, Z9
+	VMOVUPS      Z9, 192(DI)
+	VMAXPS       Z10, Z11, Z10
+	VMINPS       Z10, Z13, Z10
+	VMOVUPS      Z10, 256(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z11, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z11, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z11, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z11, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z11, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z11, Z5
+	VMOVUPS Z5, 320(SI)
+	VMAXPS  Z6, Z11, Z6
+	VMOVUPS Z6, (DI)
+	VMAXPS  Z7, Z11, Z7
+	VMOVUPS Z7, 64(DI)
+	VMAXPS  Z8, Z11, Z8
+	VMOVUPS Z8, 128(DI)
+	VMAXPS  Z9, Z11, Z9
+	VMOVUPS Z9, 192(DI)
+	VMAXPS  Z10, Z11, Z10
+	VMOVUPS Z10, 256(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	VMOVUPS Z8, 128(DI)
+	VMOVUPS Z9, 192(DI)
+	VMOVUPS Z10, 256(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_12x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_12x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS (DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS (DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS (DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS (DI), Z11
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z12
+	VBROADCASTSS (DI), Z13
+
+	// VDPBF16PS Z12, Z13, Z0
+	LONG         $0x4816d262
+	WORD         $0xc452
+	VBROADCASTSS (DI)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcc52
+	VBROADCASTSS (DI)(R10*2), Z13
+
+	// VDPBF16PS Z12, Z13, Z2
+	LONG         $0x4816d262
+	WORD         $0xd452
+	VBROADCASTSS (DI)(R11*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z3
+	LONG         $0x480ed262
+	WORD         $0xdc52
+	VBROADCASTSS (DI)(R10*4), Z13
+
+	// VDPBF16PS Z12, Z13, Z4
+	LONG         $0x4816d262
+	WORD         $0xe452
+	VBROADCASTSS (DI)(R15*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xec52
+	VBROADCASTSS (R13), Z13
+
+	// VDPBF16PS Z12, Z13, Z6
+	LONG         $0x4816d262
+	WORD         $0xf452
+	VBROADCASTSS (R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z7
+	LONG         $0x480ed262
+	WORD         $0xfc52
+	VBROADCASTSS (R13)(R10*2), Z13
+
+	// VDPBF16PS Z12, Z13, Z8
+	LONG         $0x48165262
+	WORD         $0xc452
+	VBROADCASTSS (R13)(R11*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcc52
+	VBROADCASTSS (R13)(R10*4), Z13
+
+	// VDPBF16PS Z12, Z13, Z10
+	LONG         $0x48165262
+	WORD         $0xd452
+	VBROADCASTSS (R13)(R15*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z11
+	LONG         $0x480e5262
+	WORD         $0xdc52
+	VMOVUPS      64(BX), Z12
+	VBROADCASTSS 4(DI), Z13
+
+	// VDPBF16PS Z12, Z13, Z0
+	LONG         $0x4816d262
+	WORD         $0xc452
+	VBROADCASTSS 4(DI)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcc52
+	VBROADCASTSS 4(DI)(R10*2), Z13
+
+	// VDPBF16PS Z12, Z13, Z2
+	LONG         $0x4816d262
+	WORD         $0xd452
+	VBROADCASTSS 4(DI)(R11*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z3
+	LONG         $0x480ed262
+	WORD         $0xdc52
+	VBROADCASTSS 4(DI)(R10*4), Z13
+
+	// VDPBF16PS Z12, Z13, Z4
+	LONG         $0x4816d262
+	WORD         $0xe452
+	VBROADCASTSS 4(DI)(R15*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xec52
+	VBROADCASTSS 4(R13), Z13
+
+	// VDPBF16PS Z12, Z13, Z6
+	LONG         $0x4816d262
+	WORD         $0xf452
+	VBROADCASTSS 4(R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z7
+	LONG         $0x480ed262
+	WORD         $0xfc52
+	VBROADCASTSS 4(R13)(R10*2), Z13
+
+	// VDPBF16PS Z12, Z13, Z8
+	LONG         $0x48165262
+	WORD         $0xc452
+	VBROADCASTSS 4(R13)(R11*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcc52
+	VBROADCASTSS 4(R13)(R10*4), Z13
+
+	// VDPBF16PS Z12, Z13, Z10
+	LONG         $0x48165262
+	WORD         $0xd452
+	VBROADCASTSS 4(R13)(R15*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z11
+	LONG         $0x480e5262
+	WORD         $0xdc52
+	VMOVUPS      128(BX), Z12
+	VBROADCASTSS 8(DI), Z13
+
+	// VDPBF16PS Z12, Z13, Z0
+	LONG         $0x4816d262
+	WORD         $0xc452
+	VBROADCASTSS 8(DI)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcc52
+	VBROADCASTSS 8(DI)(R10*2), Z13
+
+	// VDPBF16PS Z12, Z13, Z2
+	LONG         $0x4816d262
+	WORD         $0xd452
+	VBROADCASTSS 8(DI)(R11*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z3
+	LONG         $0x480ed262
+	WORD         $0xdc52
+	VBROADCASTSS 8(DI)(R10*4), Z13
+
+	// VDPBF16PS Z12, Z13, Z4
+	LONG         $0x4816d262
+	WORD         $0xe452
+	VBROADCASTSS 8(DI)(R15*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xec52
+	VBROADCASTSS 8(R13), Z13
+
+	// VDPBF16PS Z12, Z13, Z6
+	LONG         $0x4816d262
+	WORD         $0xf452
+	VBROADCASTSS 8(R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z7
+	LONG         $0x480ed262
+	WORD         $0xfc52
+	VBROADCASTSS 8(R13)(R10*2), Z13
+
+	// VDPBF16PS Z12, Z13, Z8
+	LONG         $0x48165262
+	WORD         $0xc452
+	VBROADCASTSS 8(R13)(R11*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcc52
+	VBROADCASTSS 8(R13)(R10*4), Z13
+
+	// VDPBF16PS Z12, Z13, Z10
+	LONG         $0x48165262
+	WORD         $0xd452
+	VBROADCASTSS 8(R13)(R15*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z11
+	LONG         $0x480e5262
+	WORD         $0xdc52
+	VMOVUPS      192(BX), Z12
+	VBROADCASTSS 12(DI), Z13
+
+	// VDPBF16PS Z12, Z13, Z0
+	LONG         $0x4816d262
+	WORD         $0xc452
+	VBROADCASTSS 12(DI)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcc52
+	VBROADCASTSS 12(DI)(R10*2), Z13
+
+	// VDPBF16PS Z12, Z13, Z2
+	LONG         $0x4816d262
+	WORD         $0xd452
+	VBROADCASTSS 12(DI)(R11*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z3
+	LONG         $0x480ed262
+	WORD         $0xdc52
+	VBROADCASTSS 12(DI)(R10*4), Z13
+
+	// VDPBF16PS Z12, Z13, Z4
+	LONG         $0x4816d262
+	WORD         $0xe452
+	VBROADCASTSS 12(DI)(R15*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xec52
+	VBROADCASTSS 12(R13), Z13
+
+	// VDPBF16PS Z12, Z13, Z6
+	LONG         $0x4816d262
+	WORD         $0xf452
+	VBROADCASTSS 12(R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z7
+	LONG         $0x480ed262
+	WORD         $0xfc52
+	VBROADCASTSS 12(R13)(R10*2), Z13
+
+	// VDPBF16PS Z12, Z13, Z8
+	LONG         $0x48165262
+	WORD         $0xc452
+	VBROADCASTSS 12(R13)(R11*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcc52
+	VBROADCASTSS 12(R13)(R10*4), Z13
+
+	// VDPBF16PS Z12, Z13, Z10
+	LONG         $0x48165262
+	WORD         $0xd452
+	VBROADCASTSS 12(R13)(R15*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z11
+	LONG  $0x480e5262
+	WORD  $0xdc52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 256(SI), Z4, Z4
+	VADDPS 320(SI), Z5, Z5
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	VADDPS 128(DI), Z8, Z8
+	VADDPS 192(DI), Z9, Z9
+	VADDPS 256(DI), Z10, Z10
+	VADDPS 320(DI), Z11, Z11
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z12
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z14
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z14, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z14, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z14, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z14, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVUPS      Z5, 320(SI)
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z14, Z6
+	VMOVUPS      Z6, (DI)
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVUPS      Z7, 64(DI)
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z14, Z8
+	VMOVUPS      Z8, 128(DI)
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z14, Z9
+	VMOVUPS      Z9, 192(DI)
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z14, Z10
+	VMOVUPS      Z10, 256(DI)
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z14, Z11
+	VMOVUPS      Z11, 320(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z12, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z12, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z12, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z12, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z12, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z12, Z5
+	VMOVUPS Z5, 320(SI)
+	VMAXPS  Z6, Z12, Z6
+	VMOVUPS Z6, (DI)
+	VMAXPS  Z7, Z12, Z7
+	VMOVUPS Z7, 64(DI)
+	VMAXPS  Z8, Z12, Z8
+	VMOVUPS Z8, 128(DI)
+	VMAXPS  Z9, Z12, Z9
+	VMOVUPS Z9, 192(DI)
+	VMAXPS  Z10, Z12, Z10
+	VMOVUPS Z10, 256(DI)
+	VMAXPS  Z11, Z12, Z11
+	VMOVUPS Z11, 320(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	VMOVUPS Z8, 128(DI)
+	VMOVUPS Z9, 192(DI)
+	VMOVUPS Z10, 256(DI)
+	VMOVUPS Z11, 320(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_13x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_13x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS (DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS (DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS (DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS (DI), Z11
+	VMOVUPS (DI), Z12
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z13
+	VBROADCASTSS (DI), Z14
+
+	// VDPBF16PS Z13, Z14, Z0
+	LONG         $0x480ed262
+	WORD         $0xc552
+	VBROADCASTSS (DI)(R10*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z1
+	LONG         $0x4806d262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(R10*2), Z14
+
+	// VDPBF16PS Z13, Z14, Z2
+	LONG         $0x480ed262
+	WORD         $0xd552
+	VBROADCASTSS (DI)(R11*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(R10*4), Z14
+
+	// VDPBF16PS Z13, Z14, Z4
+	LONG         $0x480ed262
+	WORD         $0xe552
+	VBROADCASTSS (DI)(R15*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z5
+	LONG         $0x4806d262
+	WORD         $0xed52
+	VBROADCASTSS (DI)(R11*2), Z14
+
+	// VDPBF16PS Z13, Z14, Z6
+	LONG         $0x480ed262
+	WORD         $0xf552
+	VBROADCASTSS (R13), Z15
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS (R13)(R10*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z8
+	LONG         $0x480e5262
+	WORD         $0xc552
+	VBROADCASTSS (R13)(R10*2), Z15
+
+	// VDPBF16PS Z13, Z15, Z9
+	LONG         $0x48065262
+	WORD         $0xcd52
+	VBROADCASTSS (R13)(R11*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z10
+	LONG         $0x480e5262
+	WORD         $0xd552
+	VBROADCASTSS (R13)(R10*4), Z15
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG         $0x48065262
+	WORD         $0xdd52
+	VBROADCASTSS (R13)(R15*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z12
+	LONG         $0x480e5262
+	WORD         $0xe552
+	VMOVUPS      64(BX), Z13
+	VBROADCASTSS 4(DI), Z14
+
+	// VDPBF16PS Z13, Z14, Z0
+	LONG         $0x480ed262
+	WORD         $0xc552
+	VBROADCASTSS 4(DI)(R10*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z1
+	LONG         $0x4806d262
+	WORD         $0xcd52
+	VBROADCASTSS 4(DI)(R10*2), Z14
+
+	// VDPBF16PS Z13, Z14, Z2
+	LONG         $0x480ed262
+	WORD         $0xd552
+	VBROADCASTSS 4(DI)(R11*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS 4(DI)(R10*4), Z14
+
+	// VDPBF16PS Z13, Z14, Z4
+	LONG         $0x480ed262
+	WORD         $0xe552
+	VBROADCASTSS 4(DI)(R15*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z5
+	LONG         $0x4806d262
+	WORD         $0xed52
+	VBROADCASTSS 4(DI)(R11*2), Z14
+
+	// VDPBF16PS Z13, Z14, Z6
+	LONG         $0x480ed262
+	WORD         $0xf552
+	VBROADCASTSS 4(R13), Z15
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS 4(R13)(R10*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z8
+	LONG         $0x480e5262
+	WORD         $0xc552
+	VBROADCASTSS 4(R13)(R10*2), Z15
+
+	// VDPBF16PS Z13, Z15, Z9
+	LONG         $0x48065262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13)(R11*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z10
+	LONG         $0x480e5262
+	WORD         $0xd552
+	VBROADCASTSS 4(R13)(R10*4), Z15
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG         $0x48065262
+	WORD         $0xdd52
+	VBROADCASTSS 4(R13)(R15*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z12
+	LONG         $0x480e5262
+	WORD         $0xe552
+	VMOVUPS      128(BX), Z13
+	VBROADCASTSS 8(DI), Z14
+
+	// VDPBF16PS Z13, Z14, Z0
+	LONG         $0x480ed262
+	WORD         $0xc552
+	VBROADCASTSS 8(DI)(R10*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z1
+	LONG         $0x4806d262
+	WORD         $0xcd52
+	VBROADCASTSS 8(DI)(R10*2), Z14
+
+	// VDPBF16PS Z13, Z14, Z2
+	LONG         $0x480ed262
+	WORD         $0xd552
+	VBROADCASTSS 8(DI)(R11*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS 8(DI)(R10*4), Z14
+
+	// VDPBF16PS Z13, Z14, Z4
+	LONG         $0x480ed262
+	WORD         $0xe552
+	VBROADCASTSS 8(DI)(R15*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z5
+	LONG         $0x4806d262
+	WORD         $0xed52
+	VBROADCASTSS 8(DI)(R11*2), Z14
+
+	// VDPBF16PS Z13, Z14, Z6
+	LONG         $0x480ed262
+	WORD         $0xf552
+	VBROADCASTSS 8(R13), Z15
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS 8(R13)(R10*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z8
+	LONG         $0x480e5262
+	WORD         $0xc552
+	VBROADCASTSS 8(R13)(R10*2), Z15
+
+	// VDPBF16PS Z13, Z15, Z9
+	LONG         $0x48065262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13)(R11*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z10
+	LONG         $0x480e5262
+	WORD         $0xd552
+	VBROADCASTSS 8(R13)(R10*4), Z15
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG         $0x48065262
+	WORD         $0xdd52
+	VBROADCASTSS 8(R13)(R15*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z12
+	LONG         $0x480e5262
+	WORD         $0xe552
+	VMOVUPS      192(BX), Z13
+	VBROADCASTSS 12(DI), Z14
+
+	// VDPBF16PS Z13, Z14, Z0
+	LONG         $0x480ed262
+	WORD         $0xc552
+	VBROADCASTSS 12(DI)(R10*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z1
+	LONG         $0x4806d262
+	WORD         $0xcd52
+	VBROADCASTSS 12(DI)(R10*2), Z14
+
+	// VDPBF16PS Z13, Z14, Z2
+	LONG         $0x480ed262
+	WORD         $0xd552
+	VBROADCASTSS 12(DI)(R11*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS 12(DI)(R10*4), Z14
+
+	// VDPBF16PS Z13, Z14, Z4
+	LONG         $0x480ed262
+	WORD         $0xe552
+	VBROADCASTSS 12(DI)(R15*1), Z15
+
+	// VDPBF16PS Z13, Z15, Z5
+	LONG         $0x4806d262
+	WORD         $0xed52
+	VBROADCASTSS 12(DI)(R11*2), Z14
+
+	// VDPBF16PS Z13, Z14, Z6
+	LONG         $0x480ed262
+	WORD         $0xf552
+	VBROADCASTSS 12(R13), Z15
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS 12(R13)(R10*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z8
+	LONG         $0x480e5262
+	WORD         $0xc552
+	VBROADCASTSS 12(R13)(R10*2), Z15
+
+	// VDPBF16PS Z13, Z15, Z9
+	LONG         $0x48065262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13)(R11*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z10
+	LONG         $0x480e5262
+	WORD         $0xd552
+	VBROADCASTSS 12(R13)(R10*4), Z15
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG         $0x48065262
+	WORD         $0xdd52
+	VBROADCASTSS 12(R13)(R15*1), Z14
+
+	// VDPBF16PS Z13, Z14, Z12
+	LONG  $0x480e5262
+	WORD  $0xe552
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 256(SI), Z4, Z4
+	VADDPS 320(SI), Z5, Z5
+	VADDPS 384(SI), Z6, Z6
+	VADDPS (DI), Z7, Z7
+	VADDPS 64(DI), Z8, Z8
+	VADDPS 128(DI), Z9, Z9
+	VADDPS 192(DI), Z10, Z10
+	VADDPS 256(DI), Z11, Z11
+	VADDPS 320(DI), Z12, Z12
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z13
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z15
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z13, Z0
+	VMINPS       Z0, Z15, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z15, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z13, Z2
+	VMINPS       Z2, Z15, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z13, Z3
+	VMINPS       Z3, Z15, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z13, Z4
+	VMINPS       Z4, Z15, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z13, Z5
+	VMINPS       Z5, Z15, Z5
+	VMOVUPS      Z5, 320(SI)
+	VMAXPS       Z6, Z13, Z6
+	VMINPS       Z6, Z15, Z6
+	VMOVUPS      Z6, 384(SI)
+	VMAXPS       Z7, Z13, Z7
+	VMINPS       Z7, Z15, Z7
+	VMOVUPS      Z7, (DI)
+	VMAXPS       Z8, Z13, Z8
+	VMINPS       Z8, Z15, Z8
+	VMOVUPS      Z8, 64(DI)
+	VMAXPS       Z9, Z13, Z9
+	VMINPS       Z9, Z15, Z9
+	VMOVUPS      Z9, 128(DI)
+	VMAXPS       Z10, Z13, Z10
+	VMINPS       Z10, Z15, Z10
+	VMOVUPS      Z10, 192(DI)
+	VMAXPS       Z11, Z13, Z11
+	VMINPS       Z11, Z15, Z11
+	VMOVUPS      Z11, 256(DI)
+	VMAXPS       Z12, Z13, Z12
+	VMINPS       Z12, Z15, Z12
+	VMOVUPS      Z12, 320(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z13, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z13, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z13, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z13, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z13, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z13, Z5
+	VMOVUPS Z5, 320(SI)
+	VMAXPS  Z6, Z13, Z6
+	VMOVUPS Z6, 384(SI)
+	VMAXPS  Z7, Z13, Z7
+	VMOVUPS Z7, (DI)
+	VMAXPS  Z8, Z13, Z8
+	VMOVUPS Z8, 64(DI)
+	VMAXPS  Z9, Z13, Z9
+	VMOVUPS Z9, 128(DI)
+	VMAXPS  Z10, Z13, Z10
+	VMOVUPS Z10, 192(DI)
+	VMAXPS  Z11, Z13, Z11
+	VMOVUPS Z11, 256(DI)
+	VMAXPS  Z12, Z13, Z12
+	VMOVUPS Z12, 320(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, 384(SI)
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z8, 64(DI)
+	VMOVUPS Z9, 128(DI)
+	VMOVUPS Z10, 192(DI)
+	VMOVUPS Z11, 256(DI)
+	VMOVUPS Z12, 320(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_14x16_avx512(a *ConvF32)
+// Requires: AVX, AVX512F
+TEXT ·convBF16_14x16_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS (DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS (DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS (DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS (DI), Z11
+	VMOVUPS (DI), Z12
+	VMOVUPS (DI), Z13
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ SI, R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+
+blockQuad:
+	VMOVUPS      (BX), Z14
+	VBROADCASTSS (DI), Z15
+
+	// VDPBF16PS Z14, Z15, Z0
+	LONG         $0x4806d262
+	WORD         $0xc652
+	VBROADCASTSS (DI)(R10*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xce52
+	VBROADCASTSS (DI)(R10*2), Z15
+
+	// VDPBF16PS Z14, Z15, Z2
+	LONG         $0x4806d262
+	WORD         $0xd652
+	VBROADCASTSS (DI)(R11*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z3
+	LONG         $0x407ed262
+	WORD         $0xde52
+	VBROADCASTSS (DI)(R10*4), Z15
+
+	// VDPBF16PS Z14, Z15, Z4
+	LONG         $0x4806d262
+	WORD         $0xe652
+	VBROADCASTSS (DI)(R15*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xee52
+	VBROADCASTSS (DI)(R11*2), Z15
+
+	// VDPBF16PS Z14, Z15, Z6
+	LONG         $0x4806d262
+	WORD         $0xf652
+	VBROADCASTSS (R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z7
+	LONG         $0x407ed262
+	WORD         $0xfe52
+	VBROADCASTSS (R13)(R10*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z8
+	LONG         $0x48065262
+	WORD         $0xc652
+	VBROADCASTSS (R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xce52
+	VBROADCASTSS (R13)(R11*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z10
+	LONG         $0x48065262
+	WORD         $0xd652
+	VBROADCASTSS (R13)(R10*4), Z16
+
+	// VDPBF16PS Z14, Z16, Z11
+	LONG         $0x407e5262
+	WORD         $0xde52
+	VBROADCASTSS (R13)(R15*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z12
+	LONG         $0x48065262
+	WORD         $0xe652
+	VBROADCASTSS (R13)(R11*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z13
+	LONG         $0x407e5262
+	WORD         $0xee52
+	VMOVUPS      64(BX), Z14
+	VBROADCASTSS 4(DI), Z15
+
+	// VDPBF16PS Z14, Z15, Z0
+	LONG         $0x4806d262
+	WORD         $0xc652
+	VBROADCASTSS 4(DI)(R10*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xce52
+	VBROADCASTSS 4(DI)(R10*2), Z15
+
+	// VDPBF16PS Z14, Z15, Z2
+	LONG         $0x4806d262
+	WORD         $0xd652
+	VBROADCASTSS 4(DI)(R11*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z3
+	LONG         $0x407ed262
+	WORD         $0xde52
+	VBROADCASTSS 4(DI)(R10*4), Z15
+
+	// VDPBF16PS Z14, Z15, Z4
+	LONG         $0x4806d262
+	WORD         $0xe652
+	VBROADCASTSS 4(DI)(R15*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xee52
+	VBROADCASTSS 4(DI)(R11*2), Z15
+
+	// VDPBF16PS Z14, Z15, Z6
+	LONG         $0x4806d262
+	WORD         $0xf652
+	VBROADCASTSS 4(R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z7
+	LONG         $0x407ed262
+	WORD         $0xfe52
+	VBROADCASTSS 4(R13)(R10*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z8
+	LONG         $0x48065262
+	WORD         $0xc652
+	VBROADCASTSS 4(R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xce52
+	VBROADCASTSS 4(R13)(R11*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z10
+	LONG         $0x48065262
+	WORD         $0xd652
+	VBROADCASTSS 4(R13)(R10*4), Z16
+
+	// VDPBF16PS Z14, Z16, Z11
+	LONG         $0x407e5262
+	WORD         $0xde52
+	VBROADCASTSS 4(R13)(R15*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z12
+	LONG         $0x48065262
+	WORD         $0xe652
+	VBROADCASTSS 4(R13)(R11*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z13
+	LONG         $0x407e5262
+	WORD         $0xee52
+	VMOVUPS      128(BX), Z14
+	VBROADCASTSS 8(DI), Z15
+
+	// VDPBF16PS Z14, Z15, Z0
+	LONG         $0x4806d262
+	WORD         $0xc652
+	VBROADCASTSS 8(DI)(R10*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xce52
+	VBROADCASTSS 8(DI)(R10*2), Z15
+
+	// VDPBF16PS Z14, Z15, Z2
+	LONG         $0x4806d262
+	WORD         $0xd652
+	VBROADCASTSS 8(DI)(R11*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z3
+	LONG         $0x407ed262
+	WORD         $0xde52
+	VBROADCASTSS 8(DI)(R10*4), Z15
+
+	// VDPBF16PS Z14, Z15, Z4
+	LONG         $0x4806d262
+	WORD         $0xe652
+	VBROADCASTSS 8(DI)(R15*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xee52
+	VBROADCASTSS 8(DI)(R11*2), Z15
+
+	// VDPBF16PS Z14, Z15, Z6
+	LONG         $0x4806d262
+	WORD         $0xf652
+	VBROADCASTSS 8(R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z7
+	LONG         $0x407ed262
+	WORD         $0xfe52
+	VBROADCASTSS 8(R13)(R10*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z8
+	LONG         $0x48065262
+	WORD         $0xc652
+	VBROADCASTSS 8(R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xce52
+	VBROADCASTSS 8(R13)(R11*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z10
+	LONG         $0x48065262
+	WORD         $0xd652
+	VBROADCASTSS 8(R13)(R10*4), Z16
+
+	// VDPBF16PS Z14, Z16, Z11
+	LONG         $0x407e5262
+	WORD         $0xde52
+	VBROADCASTSS 8(R13)(R15*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z12
+	LONG         $0x48065262
+	WORD         $0xe652
+	VBROADCASTSS 8(R13)(R11*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z13
+	LONG         $0x407e5262
+	WORD         $0xee52
+	VMOVUPS      192(BX), Z14
+	VBROADCASTSS 12(DI), Z15
+
+	// VDPBF16PS Z14, Z15, Z0
+	LONG         $0x4806d262
+	WORD         $0xc652
+	VBROADCASTSS 12(DI)(R10*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xce52
+	VBROADCASTSS 12(DI)(R10*2), Z15
+
+	// VDPBF16PS Z14, Z15, Z2
+	LONG         $0x4806d262
+	WORD         $0xd652
+	VBROADCASTSS 12(DI)(R11*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z3
+	LONG         $0x407ed262
+	WORD         $0xde52
+	VBROADCASTSS 12(DI)(R10*4), Z15
+
+	// VDPBF16PS Z14, Z15, Z4
+	LONG         $0x4806d262
+	WORD         $0xe652
+	VBROADCASTSS 12(DI)(R15*1), Z16
+
+	// VDPBF16PS Z14, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xee52
+	VBROADCASTSS 12(DI)(R11*2), Z15
+
+	// VDPBF16PS Z14, Z15, Z6
+	LONG         $0x4806d262
+	WORD         $0xf652
+	VBROADCASTSS 12(R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z7
+	LONG         $0x407ed262
+	WORD         $0xfe52
+	VBROADCASTSS 12(R13)(R10*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z8
+	LONG         $0x48065262
+	WORD         $0xc652
+	VBROADCASTSS 12(R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xce52
+	VBROADCASTSS 12(R13)(R11*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z10
+	LONG         $0x48065262
+	WORD         $0xd652
+	VBROADCASTSS 12(R13)(R10*4), Z16
+
+	// VDPBF16PS Z14, Z16, Z11
+	LONG         $0x407e5262
+	WORD         $0xde52
+	VBROADCASTSS 12(R13)(R15*1), Z15
+
+	// VDPBF16PS Z14, Z15, Z12
+	LONG         $0x48065262
+	WORD         $0xe652
+	VBROADCASTSS 12(R13)(R11*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z13
+	LONG  $0x407e5262
+	WORD  $0xee52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   blockQuad
+	ADDQ  $+1024, BX
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 256(SI), Z4, Z4
+	VADDPS 320(SI), Z5, Z5
+	VADDPS 384(SI), Z6, Z6
+	VADDPS (DI), Z7, Z7
+	VADDPS 64(DI), Z8, Z8
+	VADDPS 128(DI), Z9, Z9
+	VADDPS 192(DI), Z10, Z10
+	VADDPS 256(DI), Z11, Z11
+	VADDPS 320(DI), Z12, Z12
+	VADDPS 384(DI), Z13, Z13
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z14
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z16
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z16, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z16, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z16, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z16, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z16, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z16, Z5
+	VMOVUPS      Z5, 320(SI)
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z16, Z6
+	VMOVUPS      Z6, 384(SI)
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z16, Z7
+	VMOVUPS      Z7, (DI)
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z16, Z8
+	VMOVUPS      Z8, 64(DI)
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z16, Z9
+	VMOVUPS      Z9, 128(DI)
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z16, Z10
+	VMOVUPS      Z10, 192(DI)
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z16, Z11
+	VMOVUPS      Z11, 256(DI)
+	VMAXPS       Z12, Z14, Z12
+	VMINPS       Z12, Z16, Z12
+	VMOVUPS      Z12, 320(DI)
+	VMAXPS       Z13, Z14, Z13
+	VMINPS       Z13, Z16, Z13
+	VMOVUPS      Z13, 384(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z14, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z14, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z14, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z14, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z14, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z14, Z5
+	VMOVUPS Z5, 320(SI)
+	VMAXPS  Z6, Z14, Z6
+	VMOVUPS Z6, 384(SI)
+	VMAXPS  Z7, Z14, Z7
+	VMOVUPS Z7, (DI)
+	VMAXPS  Z8, Z14, Z8
+	VMOVUPS Z8, 64(DI)
+	VMAXPS  Z9, Z14, Z9
+	VMOVUPS Z9, 128(DI)
+	VMAXPS  Z10, Z14, Z10
+	VMOVUPS Z10, 192(DI)
+	VMAXPS  Z11, Z14, Z11
+	VMOVUPS Z11, 256(DI)
+	VMAXPS  Z12, Z14, Z12
+	VMOVUPS Z12, 320(DI)
+	VMAXPS  Z13, Z14, Z13
+	VMOVUPS Z13, 384(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, 384(SI)
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z8, 64(DI)
+	VMOVUPS Z9, 128(DI)
+	VMOVUPS Z10, 192(DI)
+	VMOVUPS Z11, 256(DI)
+	VMOVUPS Z12, 320(DI)
+	VMOVUPS Z13, 384(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_1x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_1x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z2
+	VMOVUPS      1024(BX), Z3
+	VBROADCASTSS (DI), Z4
+
+	// VDPBF16PS Z2, Z4, Z0
+	LONG $0x485ef262
+	WORD $0xc252
+
+	// VDPBF16PS Z3, Z4, Z1
+	LONG         $0x485ef262
+	WORD         $0xcb52
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      1088(BX), Z3
+	VBROADCASTSS 4(DI), Z4
+
+	// VDPBF16PS Z2, Z4, Z0
+	LONG $0x485ef262
+	WORD $0xc252
+
+	// VDPBF16PS Z3, Z4, Z1
+	LONG         $0x485ef262
+	WORD         $0xcb52
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      1152(BX), Z3
+	VBROADCASTSS 8(DI), Z4
+
+	// VDPBF16PS Z2, Z4, Z0
+	LONG $0x485ef262
+	WORD $0xc252
+
+	// VDPBF16PS Z3, Z4, Z1
+	LONG         $0x485ef262
+	WORD         $0xcb52
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      1216(BX), Z3
+	VBROADCASTSS 12(DI), Z4
+
+	// VDPBF16PS Z2, Z4, Z0
+	LONG $0x485ef262
+	WORD $0xc252
+
+	// VDPBF16PS Z3, Z4, Z1
+	LONG  $0x485ef262
+	WORD  $0xcb52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z2
+	VMOVUPS      1024(BX), Z3
+	VBROADCASTSS (DI), Z4
+
+	// VDPBF16PS Z2, Z4, Z0
+	LONG $0x485ef262
+	WORD $0xc252
+
+	// VDPBF16PS Z3, Z4, Z1
+	LONG         $0x485ef262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      1088(BX), Z3
+	VBROADCASTSS 4(DI), Z4
+
+	// VDPBF16PS Z2, Z4, Z0
+	LONG $0x485ef262
+	WORD $0xc252
+
+	// VDPBF16PS Z3, Z4, Z1
+	LONG         $0x485ef262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      1152(BX), Z3
+	VBROADCASTSS 8(DI), Z4
+
+	// VDPBF16PS Z2, Z4, Z0
+	LONG $0x485ef262
+	WORD $0xc252
+
+	// VDPBF16PS Z3, Z4, Z1
+	LONG         $0x485ef262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      1216(BX), Z3
+	VBROADCASTSS 12(DI), Z4
+
+	// VDPBF16PS Z2, Z4, Z0
+	LONG $0x485ef262
+	WORD $0xc252
+
+	// VDPBF16PS Z3, Z4, Z1
+	LONG  $0x485ef262
+	WORD  $0xcb52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z2
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z4
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z4, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z4, Z1
+	VMOVUPS      Z1, (SI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z2, Z0
+	VMOVUPS Z0, (SI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z2, Z1
+	VMOVUPS Z1, (SI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z5
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z2
+	VPANDD       (SI), Z5, Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z2
+	VBROADCASTSS ConvF32_High+0(AX), Z3
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z4
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z3, Z0
+	VPADDD       Z4, Z0, Z0
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
+	VPADDD       Z4, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z5, Z1, Z0
+	VMOVUPS      Z0, (SI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_2x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_2x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R9)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z4
+	VMOVUPS      1024(BX), Z5
+	VBROADCASTSS (DI), Z6
+
+	// VDPBF16PS Z4, Z6, Z0
+	LONG $0x484ef262
+	WORD $0xc452
+
+	// VDPBF16PS Z5, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcd52
+	VBROADCASTSS (R13), Z7
+
+	// VDPBF16PS Z4, Z7, Z2
+	LONG $0x4846f262
+	WORD $0xd452
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG         $0x4846f262
+	WORD         $0xdd52
+	VMOVUPS      64(BX), Z4
+	VMOVUPS      1088(BX), Z5
+	VBROADCASTSS 4(DI), Z6
+
+	// VDPBF16PS Z4, Z6, Z0
+	LONG $0x484ef262
+	WORD $0xc452
+
+	// VDPBF16PS Z5, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13), Z7
+
+	// VDPBF16PS Z4, Z7, Z2
+	LONG $0x4846f262
+	WORD $0xd452
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG         $0x4846f262
+	WORD         $0xdd52
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      1152(BX), Z5
+	VBROADCASTSS 8(DI), Z6
+
+	// VDPBF16PS Z4, Z6, Z0
+	LONG $0x484ef262
+	WORD $0xc452
+
+	// VDPBF16PS Z5, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13), Z7
+
+	// VDPBF16PS Z4, Z7, Z2
+	LONG $0x4846f262
+	WORD $0xd452
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG         $0x4846f262
+	WORD         $0xdd52
+	VMOVUPS      192(BX), Z4
+	VMOVUPS      1216(BX), Z5
+	VBROADCASTSS 12(DI), Z6
+
+	// VDPBF16PS Z4, Z6, Z0
+	LONG $0x484ef262
+	WORD $0xc452
+
+	// VDPBF16PS Z5, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13), Z7
+
+	// VDPBF16PS Z4, Z7, Z2
+	LONG $0x4846f262
+	WORD $0xd452
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG  $0x4846f262
+	WORD  $0xdd52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z4
+	VMOVUPS      1024(BX), Z5
+	VBROADCASTSS (DI), Z6
+
+	// VDPBF16PS Z4, Z6, Z0
+	LONG $0x484ef262
+	WORD $0xc452
+
+	// VDPBF16PS Z5, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcd52
+	VBROADCASTSS (R13), Z7
+
+	// VDPBF16PS Z4, Z7, Z2
+	LONG $0x4846f262
+	WORD $0xd452
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG         $0x4846f262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z4
+	VMOVUPS      1088(BX), Z5
+	VBROADCASTSS 4(DI), Z6
+
+	// VDPBF16PS Z4, Z6, Z0
+	LONG $0x484ef262
+	WORD $0xc452
+
+	// VDPBF16PS Z5, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13), Z7
+
+	// VDPBF16PS Z4, Z7, Z2
+	LONG $0x4846f262
+	WORD $0xd452
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG         $0x4846f262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      1152(BX), Z5
+	VBROADCASTSS 8(DI), Z6
+
+	// VDPBF16PS Z4, Z6, Z0
+	LONG $0x484ef262
+	WORD $0xc452
+
+	// VDPBF16PS Z5, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13), Z7
+
+	// VDPBF16PS Z4, Z7, Z2
+	LONG $0x4846f262
+	WORD $0xd452
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG         $0x4846f262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z4
+	VMOVUPS      1216(BX), Z5
+	VBROADCASTSS 12(DI), Z6
+
+	// VDPBF16PS Z4, Z6, Z0
+	LONG $0x484ef262
+	WORD $0xc452
+
+	// VDPBF16PS Z5, Z6, Z1
+	LONG         $0x484ef262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13), Z7
+
+	// VDPBF16PS Z4, Z7, Z2
+	LONG $0x4846f262
+	WORD $0xd452
+
+	// VDPBF16PS Z5, Z7, Z3
+	LONG  $0x4846f262
+	WORD  $0xdd52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS (DI), Z2, Z2
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS (DI), Z3, Z3
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z4
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z6
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z6, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z6, Z2
+	VMOVUPS      Z2, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z6, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z6, Z3
+	VMOVUPS      Z3, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z4, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z4, Z2
+	VMOVUPS Z2, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z4, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z4, Z3
+	VMOVUPS Z3, (DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, (DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z7
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z4
+	VPANDD       (SI), Z7, Z5
+	VADDPS       Z4, Z0, Z0
+	VADDPS       Z5, Z1, Z1
+	VPSLLD       $0x10, (DI), Z4
+	VPANDD       (DI), Z7, Z5
+	VADDPS       Z4, Z2, Z2
+	VADDPS       Z5, Z3, Z3
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z4
+	VBROADCASTSS ConvF32_High+0(AX), Z5
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z6
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z5, Z0
+	VPADDD       Z6, Z0, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z5, Z1
+	VPADDD       Z6, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z7, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z5, Z2
+	VPADDD       Z6, Z2, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z5, Z3
+	VPADDD       Z6, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z7, Z3, Z2
+	VMOVUPS      Z2, (DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_3x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_3x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z6
+	VMOVUPS      1024(BX), Z7
+	VBROADCASTSS (DI), Z8
+
+	// VDPBF16PS Z6, Z8, Z0
+	LONG $0x483ef262
+	WORD $0xc652
+
+	// VDPBF16PS Z7, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(R10*1), Z9
+
+	// VDPBF16PS Z6, Z9, Z2
+	LONG $0x4836f262
+	WORD $0xd652
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS (R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z4
+	LONG $0x483ef262
+	WORD $0xe652
+
+	// VDPBF16PS Z7, Z8, Z5
+	LONG         $0x483ef262
+	WORD         $0xef52
+	VMOVUPS      64(BX), Z6
+	VMOVUPS      1088(BX), Z7
+	VBROADCASTSS 4(DI), Z8
+
+	// VDPBF16PS Z6, Z8, Z0
+	LONG $0x483ef262
+	WORD $0xc652
+
+	// VDPBF16PS Z7, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xcf52
+	VBROADCASTSS 4(DI)(R10*1), Z9
+
+	// VDPBF16PS Z6, Z9, Z2
+	LONG $0x4836f262
+	WORD $0xd652
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS 4(R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z4
+	LONG $0x483ef262
+	WORD $0xe652
+
+	// VDPBF16PS Z7, Z8, Z5
+	LONG         $0x483ef262
+	WORD         $0xef52
+	VMOVUPS      128(BX), Z6
+	VMOVUPS      1152(BX), Z7
+	VBROADCASTSS 8(DI), Z8
+
+	// VDPBF16PS Z6, Z8, Z0
+	LONG $0x483ef262
+	WORD $0xc652
+
+	// VDPBF16PS Z7, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xcf52
+	VBROADCASTSS 8(DI)(R10*1), Z9
+
+	// VDPBF16PS Z6, Z9, Z2
+	LONG $0x4836f262
+	WORD $0xd652
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS 8(R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z4
+	LONG $0x483ef262
+	WORD $0xe652
+
+	// VDPBF16PS Z7, Z8, Z5
+	LONG         $0x483ef262
+	WORD         $0xef52
+	VMOVUPS      192(BX), Z6
+	VMOVUPS      1216(BX), Z7
+	VBROADCASTSS 12(DI), Z8
+
+	// VDPBF16PS Z6, Z8, Z0
+	LONG $0x483ef262
+	WORD $0xc652
+
+	// VDPBF16PS Z7, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xcf52
+	VBROADCASTSS 12(DI)(R10*1), Z9
+
+	// VDPBF16PS Z6, Z9, Z2
+	LONG $0x4836f262
+	WORD $0xd652
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS 12(R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z4
+	LONG $0x483ef262
+	WORD $0xe652
+
+	// VDPBF16PS Z7, Z8, Z5
+	LONG  $0x483ef262
+	WORD  $0xef52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z6
+	VMOVUPS      1024(BX), Z7
+	VBROADCASTSS (DI), Z8
+
+	// VDPBF16PS Z6, Z8, Z0
+	LONG $0x483ef262
+	WORD $0xc652
+
+	// VDPBF16PS Z7, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(R10*1), Z9
+
+	// VDPBF16PS Z6, Z9, Z2
+	LONG $0x4836f262
+	WORD $0xd652
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS (R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z4
+	LONG $0x483ef262
+	WORD $0xe652
+
+	// VDPBF16PS Z7, Z8, Z5
+	LONG         $0x483ef262
+	WORD         $0xef52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z6
+	VMOVUPS      1088(BX), Z7
+	VBROADCASTSS 4(DI), Z8
+
+	// VDPBF16PS Z6, Z8, Z0
+	LONG $0x483ef262
+	WORD $0xc652
+
+	// VDPBF16PS Z7, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xcf52
+	VBROADCASTSS 4(DI)(R10*1), Z9
+
+	// VDPBF16PS Z6, Z9, Z2
+	LONG $0x4836f262
+	WORD $0xd652
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS 4(R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z4
+	LONG $0x483ef262
+	WORD $0xe652
+
+	// VDPBF16PS Z7, Z8, Z5
+	LONG         $0x483ef262
+	WORD         $0xef52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z6
+	VMOVUPS      1152(BX), Z7
+	VBROADCASTSS 8(DI), Z8
+
+	// VDPBF16PS Z6, Z8, Z0
+	LONG $0x483ef262
+	WORD $0xc652
+
+	// VDPBF16PS Z7, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xcf52
+	VBROADCASTSS 8(DI)(R10*1), Z9
+
+	// VDPBF16PS Z6, Z9, Z2
+	LONG $0x4836f262
+	WORD $0xd652
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS 8(R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z4
+	LONG $0x483ef262
+	WORD $0xe652
+
+	// VDPBF16PS Z7, Z8, Z5
+	LONG         $0x483ef262
+	WORD         $0xef52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z6
+	VMOVUPS      1216(BX), Z7
+	VBROADCASTSS 12(DI), Z8
+
+	// VDPBF16PS Z6, Z8, Z0
+	LONG $0x483ef262
+	WORD $0xc652
+
+	// VDPBF16PS Z7, Z8, Z1
+	LONG         $0x483ef262
+	WORD         $0xcf52
+	VBROADCASTSS 12(DI)(R10*1), Z9
+
+	// VDPBF16PS Z6, Z9, Z2
+	LONG $0x4836f262
+	WORD $0xd652
+
+	// VDPBF16PS Z7, Z9, Z3
+	LONG         $0x4836f262
+	WORD         $0xdf52
+	VBROADCASTSS 12(R13), Z8
+
+	// VDPBF16PS Z6, Z8, Z4
+	LONG $0x483ef262
+	WORD $0xe652
+
+	// VDPBF16PS Z7, Z8, Z5
+	LONG  $0x483ef262
+	WORD  $0xef52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS (DI), Z4, Z4
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS (DI), Z5, Z5
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z6
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z8
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z8, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z8, Z4
+	VMOVUPS      Z4, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z8, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z8, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z8, Z5
+	VMOVUPS      Z5, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z6, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z6, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z6, Z4
+	VMOVUPS Z4, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z6, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z6, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z6, Z5
+	VMOVUPS Z5, (DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, (DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z9
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z6
+	VPANDD       (SI), Z9, Z7
+	VADDPS       Z6, Z0, Z0
+	VADDPS       Z7, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z6
+	VPANDD       64(SI), Z9, Z7
+	VADDPS       Z6, Z2, Z2
+	VADDPS       Z7, Z3, Z3
+	VPSLLD       $0x10, (DI), Z6
+	VPANDD       (DI), Z9, Z7
+	VADDPS       Z6, Z4, Z4
+	VADDPS       Z7, Z5, Z5
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z6
+	VBROADCASTSS ConvF32_High+0(AX), Z7
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z8
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z7, Z0
+	VPADDD       Z8, Z0, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z7, Z1
+	VPADDD       Z8, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z7, Z2
+	VPADDD       Z8, Z2, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z7, Z3
+	VPADDD       Z8, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z7, Z4
+	VPADDD       Z8, Z4, Z4
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z7, Z5
+	VPADDD       Z8, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VMOVUPS      Z4, (DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_4x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_4x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z8
+	VMOVUPS      1024(BX), Z9
+	VBROADCASTSS (DI), Z10
+
+	// VDPBF16PS Z8, Z10, Z0
+	LONG $0x482ed262
+	WORD $0xc052
+
+	// VDPBF16PS Z9, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z2
+	LONG $0x4826d262
+	WORD $0xd052
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS (R13), Z10
+
+	// VDPBF16PS Z8, Z10, Z4
+	LONG $0x482ed262
+	WORD $0xe052
+
+	// VDPBF16PS Z9, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe952
+	VBROADCASTSS (R13)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z6
+	LONG $0x4826d262
+	WORD $0xf052
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG         $0x4826d262
+	WORD         $0xf952
+	VMOVUPS      64(BX), Z8
+	VMOVUPS      1088(BX), Z9
+	VBROADCASTSS 4(DI), Z10
+
+	// VDPBF16PS Z8, Z10, Z0
+	LONG $0x482ed262
+	WORD $0xc052
+
+	// VDPBF16PS Z9, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc952
+	VBROADCASTSS 4(DI)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z2
+	LONG $0x4826d262
+	WORD $0xd052
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS 4(R13), Z10
+
+	// VDPBF16PS Z8, Z10, Z4
+	LONG $0x482ed262
+	WORD $0xe052
+
+	// VDPBF16PS Z9, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe952
+	VBROADCASTSS 4(R13)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z6
+	LONG $0x4826d262
+	WORD $0xf052
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG         $0x4826d262
+	WORD         $0xf952
+	VMOVUPS      128(BX), Z8
+	VMOVUPS      1152(BX), Z9
+	VBROADCASTSS 8(DI), Z10
+
+	// VDPBF16PS Z8, Z10, Z0
+	LONG $0x482ed262
+	WORD $0xc052
+
+	// VDPBF16PS Z9, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc952
+	VBROADCASTSS 8(DI)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z2
+	LONG $0x4826d262
+	WORD $0xd052
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS 8(R13), Z10
+
+	// VDPBF16PS Z8, Z10, Z4
+	LONG $0x482ed262
+	WORD $0xe052
+
+	// VDPBF16PS Z9, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe952
+	VBROADCASTSS 8(R13)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z6
+	LONG $0x4826d262
+	WORD $0xf052
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG         $0x4826d262
+	WORD         $0xf952
+	VMOVUPS      192(BX), Z8
+	VMOVUPS      1216(BX), Z9
+	VBROADCASTSS 12(DI), Z10
+
+	// VDPBF16PS Z8, Z10, Z0
+	LONG $0x482ed262
+	WORD $0xc052
+
+	// VDPBF16PS Z9, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc952
+	VBROADCASTSS 12(DI)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z2
+	LONG $0x4826d262
+	WORD $0xd052
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS 12(R13), Z10
+
+	// VDPBF16PS Z8, Z10, Z4
+	LONG $0x482ed262
+	WORD $0xe052
+
+	// VDPBF16PS Z9, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe952
+	VBROADCASTSS 12(R13)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z6
+	LONG $0x4826d262
+	WORD $0xf052
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG  $0x4826d262
+	WORD  $0xf952
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z8
+	VMOVUPS      1024(BX), Z9
+	VBROADCASTSS (DI), Z10
+
+	// VDPBF16PS Z8, Z10, Z0
+	LONG $0x482ed262
+	WORD $0xc052
+
+	// VDPBF16PS Z9, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z2
+	LONG $0x4826d262
+	WORD $0xd052
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS (R13), Z10
+
+	// VDPBF16PS Z8, Z10, Z4
+	LONG $0x482ed262
+	WORD $0xe052
+
+	// VDPBF16PS Z9, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe952
+	VBROADCASTSS (R13)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z6
+	LONG $0x4826d262
+	WORD $0xf052
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG         $0x4826d262
+	WORD         $0xf952
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z8
+	VMOVUPS      1088(BX), Z9
+	VBROADCASTSS 4(DI), Z10
+
+	// VDPBF16PS Z8, Z10, Z0
+	LONG $0x482ed262
+	WORD $0xc052
+
+	// VDPBF16PS Z9, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc952
+	VBROADCASTSS 4(DI)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z2
+	LONG $0x4826d262
+	WORD $0xd052
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS 4(R13), Z10
+
+	// VDPBF16PS Z8, Z10, Z4
+	LONG $0x482ed262
+	WORD $0xe052
+
+	// VDPBF16PS Z9, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe952
+	VBROADCASTSS 4(R13)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z6
+	LONG $0x4826d262
+	WORD $0xf052
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG         $0x4826d262
+	WORD         $0xf952
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z8
+	VMOVUPS      1152(BX), Z9
+	VBROADCASTSS 8(DI), Z10
+
+	// VDPBF16PS Z8, Z10, Z0
+	LONG $0x482ed262
+	WORD $0xc052
+
+	// VDPBF16PS Z9, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc952
+	VBROADCASTSS 8(DI)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z2
+	LONG $0x4826d262
+	WORD $0xd052
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS 8(R13), Z10
+
+	// VDPBF16PS Z8, Z10, Z4
+	LONG $0x482ed262
+	WORD $0xe052
+
+	// VDPBF16PS Z9, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe952
+	VBROADCASTSS 8(R13)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z6
+	LONG $0x4826d262
+	WORD $0xf052
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG         $0x4826d262
+	WORD         $0xf952
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z8
+	VMOVUPS      1216(BX), Z9
+	VBROADCASTSS 12(DI), Z10
+
+	// VDPBF16PS Z8, Z10, Z0
+	LONG $0x482ed262
+	WORD $0xc052
+
+	// VDPBF16PS Z9, Z10, Z1
+	LONG         $0x482ed262
+	WORD         $0xc952
+	VBROADCASTSS 12(DI)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z2
+	LONG $0x4826d262
+	WORD $0xd052
+
+	// VDPBF16PS Z9, Z11, Z3
+	LONG         $0x4826d262
+	WORD         $0xd952
+	VBROADCASTSS 12(R13), Z10
+
+	// VDPBF16PS Z8, Z10, Z4
+	LONG $0x482ed262
+	WORD $0xe052
+
+	// VDPBF16PS Z9, Z10, Z5
+	LONG         $0x482ed262
+	WORD         $0xe952
+	VBROADCASTSS 12(R13)(R10*1), Z11
+
+	// VDPBF16PS Z8, Z11, Z6
+	LONG $0x4826d262
+	WORD $0xf052
+
+	// VDPBF16PS Z9, Z11, Z7
+	LONG  $0x4826d262
+	WORD  $0xf952
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z6, Z6
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS (DI), Z5, Z5
+	VADDPS 64(DI), Z7, Z7
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z8
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z10
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z10, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z10, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z10, Z4
+	VMOVUPS      Z4, (DI)
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z10, Z6
+	VMOVUPS      Z6, 64(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z10, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z10, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z10, Z5
+	VMOVUPS      Z5, (DI)
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z10, Z7
+	VMOVUPS      Z7, 64(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z8, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z8, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z8, Z4
+	VMOVUPS Z4, (DI)
+	VMAXPS  Z6, Z8, Z6
+	VMOVUPS Z6, 64(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z8, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z8, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z8, Z5
+	VMOVUPS Z5, (DI)
+	VMAXPS  Z7, Z8, Z7
+	VMOVUPS Z7, 64(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z6, 64(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, (DI)
+	VMOVUPS Z7, 64(DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z11
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z8
+	VPANDD       (SI), Z11, Z9
+	VADDPS       Z8, Z0, Z0
+	VADDPS       Z9, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z8
+	VPANDD       64(SI), Z11, Z9
+	VADDPS       Z8, Z2, Z2
+	VADDPS       Z9, Z3, Z3
+	VPSLLD       $0x10, (DI), Z8
+	VPANDD       (DI), Z11, Z9
+	VADDPS       Z8, Z4, Z4
+	VADDPS       Z9, Z5, Z5
+	VPSLLD       $0x10, 64(DI), Z8
+	VPANDD       64(DI), Z11, Z9
+	VADDPS       Z8, Z6, Z6
+	VADDPS       Z9, Z7, Z7
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z8
+	VBROADCASTSS ConvF32_High+0(AX), Z9
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z10
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z9, Z0
+	VPADDD       Z10, Z0, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z9, Z1
+	VPADDD       Z10, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z9, Z2
+	VPADDD       Z10, Z2, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z9, Z3
+	VPADDD       Z10, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z9, Z4
+	VPADDD       Z10, Z4, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z9, Z5
+	VPADDD       Z10, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z5, Z4
+	VMOVUPS      Z4, (DI)
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z9, Z6
+	VPADDD       Z10, Z6, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z9, Z7
+	VPADDD       Z10, Z7, Z7
+	VPSRLD       $0x10, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z7, Z6
+	VMOVUPS      Z6, 64(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_5x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_5x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z10
+	VMOVUPS      1024(BX), Z11
+	VBROADCASTSS (DI), Z12
+
+	// VDPBF16PS Z10, Z12, Z0
+	LONG $0x481ed262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(R10*1), Z13
+
+	// VDPBF16PS Z10, Z13, Z2
+	LONG $0x4816d262
+	WORD $0xd252
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z4
+	LONG $0x481ed262
+	WORD $0xe252
+
+	// VDPBF16PS Z11, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xeb52
+	VBROADCASTSS (R13), Z13
+
+	// VDPBF16PS Z10, Z13, Z6
+	LONG $0x4816d262
+	WORD $0xf252
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS (R13)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z8
+	LONG $0x481e5262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z9
+	LONG         $0x481e5262
+	WORD         $0xcb52
+	VMOVUPS      64(BX), Z10
+	VMOVUPS      1088(BX), Z11
+	VBROADCASTSS 4(DI), Z12
+
+	// VDPBF16PS Z10, Z12, Z0
+	LONG $0x481ed262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xcb52
+	VBROADCASTSS 4(DI)(R10*1), Z13
+
+	// VDPBF16PS Z10, Z13, Z2
+	LONG $0x4816d262
+	WORD $0xd252
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS 4(DI)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z4
+	LONG $0x481ed262
+	WORD $0xe252
+
+	// VDPBF16PS Z11, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xeb52
+	VBROADCASTSS 4(R13), Z13
+
+	// VDPBF16PS Z10, Z13, Z6
+	LONG $0x4816d262
+	WORD $0xf252
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS 4(R13)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z8
+	LONG $0x481e5262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z9
+	LONG         $0x481e5262
+	WORD         $0xcb52
+	VMOVUPS      128(BX), Z10
+	VMOVUPS      1152(BX), Z11
+	VBROADCASTSS 8(DI), Z12
+
+	// VDPBF16PS Z10, Z12, Z0
+	LONG $0x481ed262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xcb52
+	VBROADCASTSS 8(DI)(R10*1), Z13
+
+	// VDPBF16PS Z10, Z13, Z2
+	LONG $0x4816d262
+	WORD $0xd252
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS 8(DI)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z4
+	LONG $0x481ed262
+	WORD $0xe252
+
+	// VDPBF16PS Z11, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xeb52
+	VBROADCASTSS 8(R13), Z13
+
+	// VDPBF16PS Z10, Z13, Z6
+	LONG $0x4816d262
+	WORD $0xf252
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS 8(R13)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z8
+	LONG $0x481e5262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z9
+	LONG         $0x481e5262
+	WORD         $0xcb52
+	VMOVUPS      192(BX), Z10
+	VMOVUPS      1216(BX), Z11
+	VBROADCASTSS 12(DI), Z12
+
+	// VDPBF16PS Z10, Z12, Z0
+	LONG $0x481ed262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xcb52
+	VBROADCASTSS 12(DI)(R10*1), Z13
+
+	// VDPBF16PS Z10, Z13, Z2
+	LONG $0x4816d262
+	WORD $0xd252
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS 12(DI)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z4
+	LONG $0x481ed262
+	WORD $0xe252
+
+	// VDPBF16PS Z11, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xeb52
+	VBROADCASTSS 12(R13), Z13
+
+	// VDPBF16PS Z10, Z13, Z6
+	LONG $0x4816d262
+	WORD $0xf252
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS 12(R13)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z8
+	LONG $0x481e5262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z9
+	LONG  $0x481e5262
+	WORD  $0xcb52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z10
+	VMOVUPS      1024(BX), Z11
+	VBROADCASTSS (DI), Z12
+
+	// VDPBF16PS Z10, Z12, Z0
+	LONG $0x481ed262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(R10*1), Z13
+
+	// VDPBF16PS Z10, Z13, Z2
+	LONG $0x4816d262
+	WORD $0xd252
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z4
+	LONG $0x481ed262
+	WORD $0xe252
+
+	// VDPBF16PS Z11, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xeb52
+	VBROADCASTSS (R13), Z13
+
+	// VDPBF16PS Z10, Z13, Z6
+	LONG $0x4816d262
+	WORD $0xf252
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS (R13)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z8
+	LONG $0x481e5262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z9
+	LONG         $0x481e5262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z10
+	VMOVUPS      1088(BX), Z11
+	VBROADCASTSS 4(DI), Z12
+
+	// VDPBF16PS Z10, Z12, Z0
+	LONG $0x481ed262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xcb52
+	VBROADCASTSS 4(DI)(R10*1), Z13
+
+	// VDPBF16PS Z10, Z13, Z2
+	LONG $0x4816d262
+	WORD $0xd252
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS 4(DI)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z4
+	LONG $0x481ed262
+	WORD $0xe252
+
+	// VDPBF16PS Z11, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xeb52
+	VBROADCASTSS 4(R13), Z13
+
+	// VDPBF16PS Z10, Z13, Z6
+	LONG $0x4816d262
+	WORD $0xf252
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS 4(R13)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z8
+	LONG $0x481e5262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z9
+	LONG         $0x481e5262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z10
+	VMOVUPS      1152(BX), Z11
+	VBROADCASTSS 8(DI), Z12
+
+	// VDPBF16PS Z10, Z12, Z0
+	LONG $0x481ed262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xcb52
+	VBROADCASTSS 8(DI)(R10*1), Z13
+
+	// VDPBF16PS Z10, Z13, Z2
+	LONG $0x4816d262
+	WORD $0xd252
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS 8(DI)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z4
+	LONG $0x481ed262
+	WORD $0xe252
+
+	// VDPBF16PS Z11, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xeb52
+	VBROADCASTSS 8(R13), Z13
+
+	// VDPBF16PS Z10, Z13, Z6
+	LONG $0x4816d262
+	WORD $0xf252
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS 8(R13)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z8
+	LONG $0x481e5262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z9
+	LONG         $0x481e5262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z10
+	VMOVUPS      1216(BX), Z11
+	VBROADCASTSS 12(DI), Z12
+
+	// VDPBF16PS Z10, Z12, Z0
+	LONG $0x481ed262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z1
+	LONG         $0x481ed262
+	WORD         $0xcb52
+	VBROADCASTSS 12(DI)(R10*1), Z13
+
+	// VDPBF16PS Z10, Z13, Z2
+	LONG $0x4816d262
+	WORD $0xd252
+
+	// VDPBF16PS Z11, Z13, Z3
+	LONG         $0x4816d262
+	WORD         $0xdb52
+	VBROADCASTSS 12(DI)(R10*2), Z12
+
+	// VDPBF16PS Z10, Z12, Z4
+	LONG $0x481ed262
+	WORD $0xe252
+
+	// VDPBF16PS Z11, Z12, Z5
+	LONG         $0x481ed262
+	WORD         $0xeb52
+	VBROADCASTSS 12(R13), Z13
+
+	// VDPBF16PS Z10, Z13, Z6
+	LONG $0x4816d262
+	WORD $0xf252
+
+	// VDPBF16PS Z11, Z13, Z7
+	LONG         $0x4816d262
+	WORD         $0xfb52
+	VBROADCASTSS 12(R13)(R10*1), Z12
+
+	// VDPBF16PS Z10, Z12, Z8
+	LONG $0x481e5262
+	WORD $0xc252
+
+	// VDPBF16PS Z11, Z12, Z9
+	LONG  $0x481e5262
+	WORD  $0xcb52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS 128(SI), Z4, Z4
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z8, Z8
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS 128(SI), Z5, Z5
+	VADDPS (DI), Z7, Z7
+	VADDPS 64(DI), Z9, Z9
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z10
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z12
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z12, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z12, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z12, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z12, Z6
+	VMOVUPS      Z6, (DI)
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z12, Z8
+	VMOVUPS      Z8, 64(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z12, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z12, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z12, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z12, Z7
+	VMOVUPS      Z7, (DI)
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z12, Z9
+	VMOVUPS      Z9, 64(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z10, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z10, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z10, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z10, Z6
+	VMOVUPS Z6, (DI)
+	VMAXPS  Z8, Z10, Z8
+	VMOVUPS Z8, 64(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z10, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z10, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z10, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z10, Z7
+	VMOVUPS Z7, (DI)
+	VMAXPS  Z9, Z10, Z9
+	VMOVUPS Z9, 64(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z8, 64(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z9, 64(DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z13
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z10
+	VPANDD       (SI), Z13, Z11
+	VADDPS       Z10, Z0, Z0
+	VADDPS       Z11, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z10
+	VPANDD       64(SI), Z13, Z11
+	VADDPS       Z10, Z2, Z2
+	VADDPS       Z11, Z3, Z3
+	VPSLLD       $0x10, 128(SI), Z10
+	VPANDD       128(SI), Z13, Z11
+	VADDPS       Z10, Z4, Z4
+	VADDPS       Z11, Z5, Z5
+	VPSLLD       $0x10, (DI), Z10
+	VPANDD       (DI), Z13, Z11
+	VADDPS       Z10, Z6, Z6
+	VADDPS       Z11, Z7, Z7
+	VPSLLD       $0x10, 64(DI), Z10
+	VPANDD       64(DI), Z13, Z11
+	VADDPS       Z10, Z8, Z8
+	VADDPS       Z11, Z9, Z9
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z10
+	VBROADCASTSS ConvF32_High+0(AX), Z11
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z12
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z11, Z0
+	VPADDD       Z12, Z0, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z11, Z1
+	VPADDD       Z12, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z13, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z11, Z2
+	VPADDD       Z12, Z2, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z11, Z3
+	VPADDD       Z12, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z13, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z11, Z4
+	VPADDD       Z12, Z4, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z11, Z5
+	VPADDD       Z12, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z13, Z5, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z11, Z6
+	VPADDD       Z12, Z6, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z11, Z7
+	VPADDD       Z12, Z7, Z7
+	VPSRLD       $0x10, Z6, Z6
+	VPTERNLOGD   $0xf8, Z13, Z7, Z6
+	VMOVUPS      Z6, (DI)
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z11, Z8
+	VPADDD       Z12, Z8, Z8
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z11, Z9
+	VPADDD       Z12, Z9, Z9
+	VPSRLD       $0x10, Z8, Z8
+	VPTERNLOGD   $0xf8, Z13, Z9, Z8
+	VMOVUPS      Z8, 64(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_6x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_6x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z12
+	VMOVUPS      1024(BX), Z13
+	VBROADCASTSS (DI), Z14
+
+	// VDPBF16PS Z12, Z14, Z0
+	LONG $0x480ed262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(R10*1), Z15
+
+	// VDPBF16PS Z12, Z15, Z2
+	LONG $0x4806d262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(R10*2), Z14
+
+	// VDPBF16PS Z12, Z14, Z4
+	LONG $0x480ed262
+	WORD $0xe452
+
+	// VDPBF16PS Z13, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xed52
+	VBROADCASTSS (R13), Z15
+
+	// VDPBF16PS Z12, Z15, Z6
+	LONG $0x4806d262
+	WORD $0xf452
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS (R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z8
+	LONG $0x480e5262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcd52
+	VBROADCASTSS (R13)(R10*2), Z15
+
+	// VDPBF16PS Z12, Z15, Z10
+	LONG $0x48065262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG         $0x48065262
+	WORD         $0xdd52
+	VMOVUPS      64(BX), Z12
+	VMOVUPS      1088(BX), Z13
+	VBROADCASTSS 4(DI), Z14
+
+	// VDPBF16PS Z12, Z14, Z0
+	LONG $0x480ed262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcd52
+	VBROADCASTSS 4(DI)(R10*1), Z15
+
+	// VDPBF16PS Z12, Z15, Z2
+	LONG $0x4806d262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS 4(DI)(R10*2), Z14
+
+	// VDPBF16PS Z12, Z14, Z4
+	LONG $0x480ed262
+	WORD $0xe452
+
+	// VDPBF16PS Z13, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xed52
+	VBROADCASTSS 4(R13), Z15
+
+	// VDPBF16PS Z12, Z15, Z6
+	LONG $0x4806d262
+	WORD $0xf452
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS 4(R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z8
+	LONG $0x480e5262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13)(R10*2), Z15
+
+	// VDPBF16PS Z12, Z15, Z10
+	LONG $0x48065262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG         $0x48065262
+	WORD         $0xdd52
+	VMOVUPS      128(BX), Z12
+	VMOVUPS      1152(BX), Z13
+	VBROADCASTSS 8(DI), Z14
+
+	// VDPBF16PS Z12, Z14, Z0
+	LONG $0x480ed262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcd52
+	VBROADCASTSS 8(DI)(R10*1), Z15
+
+	// VDPBF16PS Z12, Z15, Z2
+	LONG $0x4806d262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS 8(DI)(R10*2), Z14
+
+	// VDPBF16PS Z12, Z14, Z4
+	LONG $0x480ed262
+	WORD $0xe452
+
+	// VDPBF16PS Z13, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xed52
+	VBROADCASTSS 8(R13), Z15
+
+	// VDPBF16PS Z12, Z15, Z6
+	LONG $0x4806d262
+	WORD $0xf452
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS 8(R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z8
+	LONG $0x480e5262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13)(R10*2), Z15
+
+	// VDPBF16PS Z12, Z15, Z10
+	LONG $0x48065262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG         $0x48065262
+	WORD         $0xdd52
+	VMOVUPS      192(BX), Z12
+	VMOVUPS      1216(BX), Z13
+	VBROADCASTSS 12(DI), Z14
+
+	// VDPBF16PS Z12, Z14, Z0
+	LONG $0x480ed262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcd52
+	VBROADCASTSS 12(DI)(R10*1), Z15
+
+	// VDPBF16PS Z12, Z15, Z2
+	LONG $0x4806d262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS 12(DI)(R10*2), Z14
+
+	// VDPBF16PS Z12, Z14, Z4
+	LONG $0x480ed262
+	WORD $0xe452
+
+	// VDPBF16PS Z13, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xed52
+	VBROADCASTSS 12(R13), Z15
+
+	// VDPBF16PS Z12, Z15, Z6
+	LONG $0x4806d262
+	WORD $0xf452
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS 12(R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z8
+	LONG $0x480e5262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13)(R10*2), Z15
+
+	// VDPBF16PS Z12, Z15, Z10
+	LONG $0x48065262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG  $0x48065262
+	WORD  $0xdd52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z12
+	VMOVUPS      1024(BX), Z13
+	VBROADCASTSS (DI), Z14
+
+	// VDPBF16PS Z12, Z14, Z0
+	LONG $0x480ed262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(R10*1), Z15
+
+	// VDPBF16PS Z12, Z15, Z2
+	LONG $0x4806d262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(R10*2), Z14
+
+	// VDPBF16PS Z12, Z14, Z4
+	LONG $0x480ed262
+	WORD $0xe452
+
+	// VDPBF16PS Z13, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xed52
+	VBROADCASTSS (R13), Z15
+
+	// VDPBF16PS Z12, Z15, Z6
+	LONG $0x4806d262
+	WORD $0xf452
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS (R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z8
+	LONG $0x480e5262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcd52
+	VBROADCASTSS (R13)(R10*2), Z15
+
+	// VDPBF16PS Z12, Z15, Z10
+	LONG $0x48065262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG         $0x48065262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z12
+	VMOVUPS      1088(BX), Z13
+	VBROADCASTSS 4(DI), Z14
+
+	// VDPBF16PS Z12, Z14, Z0
+	LONG $0x480ed262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcd52
+	VBROADCASTSS 4(DI)(R10*1), Z15
+
+	// VDPBF16PS Z12, Z15, Z2
+	LONG $0x4806d262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS 4(DI)(R10*2), Z14
+
+	// VDPBF16PS Z12, Z14, Z4
+	LONG $0x480ed262
+	WORD $0xe452
+
+	// VDPBF16PS Z13, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xed52
+	VBROADCASTSS 4(R13), Z15
+
+	// VDPBF16PS Z12, Z15, Z6
+	LONG $0x4806d262
+	WORD $0xf452
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS 4(R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z8
+	LONG $0x480e5262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13)(R10*2), Z15
+
+	// VDPBF16PS Z12, Z15, Z10
+	LONG $0x48065262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG         $0x48065262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z12
+	VMOVUPS      1152(BX), Z13
+	VBROADCASTSS 8(DI), Z14
+
+	// VDPBF16PS Z12, Z14, Z0
+	LONG $0x480ed262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcd52
+	VBROADCASTSS 8(DI)(R10*1), Z15
+
+	// VDPBF16PS Z12, Z15, Z2
+	LONG $0x4806d262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS 8(DI)(R10*2), Z14
+
+	// VDPBF16PS Z12, Z14, Z4
+	LONG $0x480ed262
+	WORD $0xe452
+
+	// VDPBF16PS Z13, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xed52
+	VBROADCASTSS 8(R13), Z15
+
+	// VDPBF16PS Z12, Z15, Z6
+	LONG $0x4806d262
+	WORD $0xf452
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS 8(R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z8
+	LONG $0x480e5262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13)(R10*2), Z15
+
+	// VDPBF16PS Z12, Z15, Z10
+	LONG $0x48065262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG         $0x48065262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z12
+	VMOVUPS      1216(BX), Z13
+	VBROADCASTSS 12(DI), Z14
+
+	// VDPBF16PS Z12, Z14, Z0
+	LONG $0x480ed262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z1
+	LONG         $0x480ed262
+	WORD         $0xcd52
+	VBROADCASTSS 12(DI)(R10*1), Z15
+
+	// VDPBF16PS Z12, Z15, Z2
+	LONG $0x4806d262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z3
+	LONG         $0x4806d262
+	WORD         $0xdd52
+	VBROADCASTSS 12(DI)(R10*2), Z14
+
+	// VDPBF16PS Z12, Z14, Z4
+	LONG $0x480ed262
+	WORD $0xe452
+
+	// VDPBF16PS Z13, Z14, Z5
+	LONG         $0x480ed262
+	WORD         $0xed52
+	VBROADCASTSS 12(R13), Z15
+
+	// VDPBF16PS Z12, Z15, Z6
+	LONG $0x4806d262
+	WORD $0xf452
+
+	// VDPBF16PS Z13, Z15, Z7
+	LONG         $0x4806d262
+	WORD         $0xfd52
+	VBROADCASTSS 12(R13)(R10*1), Z14
+
+	// VDPBF16PS Z12, Z14, Z8
+	LONG $0x480e5262
+	WORD $0xc452
+
+	// VDPBF16PS Z13, Z14, Z9
+	LONG         $0x480e5262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13)(R10*2), Z15
+
+	// VDPBF16PS Z12, Z15, Z10
+	LONG $0x48065262
+	WORD $0xd452
+
+	// VDPBF16PS Z13, Z15, Z11
+	LONG  $0x48065262
+	WORD  $0xdd52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS 128(SI), Z4, Z4
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z8, Z8
+	VADDPS 128(DI), Z10, Z10
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS 128(SI), Z5, Z5
+	VADDPS (DI), Z7, Z7
+	VADDPS 64(DI), Z9, Z9
+	VADDPS 128(DI), Z11, Z11
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z12
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z14
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z14, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z14, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z14, Z6
+	VMOVUPS      Z6, (DI)
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z14, Z8
+	VMOVUPS      Z8, 64(DI)
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z14, Z10
+	VMOVUPS      Z10, 128(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z14, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVUPS      Z7, (DI)
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z14, Z9
+	VMOVUPS      Z9, 64(DI)
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z14, Z11
+	VMOVUPS      Z11, 128(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z12, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z12, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z12, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z12, Z6
+	VMOVUPS Z6, (DI)
+	VMAXPS  Z8, Z12, Z8
+	VMOVUPS Z8, 64(DI)
+	VMAXPS  Z10, Z12, Z10
+	VMOVUPS Z10, 128(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z12, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z12, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z12, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z12, Z7
+	VMOVUPS Z7, (DI)
+	VMAXPS  Z9, Z12, Z9
+	VMOVUPS Z9, 64(DI)
+	VMAXPS  Z11, Z12, Z11
+	VMOVUPS Z11, 128(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z8, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z11, 128(DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z15
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z12
+	VPANDD       (SI), Z15, Z13
+	VADDPS       Z12, Z0, Z0
+	VADDPS       Z13, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z12
+	VPANDD       64(SI), Z15, Z13
+	VADDPS       Z12, Z2, Z2
+	VADDPS       Z13, Z3, Z3
+	VPSLLD       $0x10, 128(SI), Z12
+	VPANDD       128(SI), Z15, Z13
+	VADDPS       Z12, Z4, Z4
+	VADDPS       Z13, Z5, Z5
+	VPSLLD       $0x10, (DI), Z12
+	VPANDD       (DI), Z15, Z13
+	VADDPS       Z12, Z6, Z6
+	VADDPS       Z13, Z7, Z7
+	VPSLLD       $0x10, 64(DI), Z12
+	VPANDD       64(DI), Z15, Z13
+	VADDPS       Z12, Z8, Z8
+	VADDPS       Z13, Z9, Z9
+	VPSLLD       $0x10, 128(DI), Z12
+	VPANDD       128(DI), Z15, Z13
+	VADDPS       Z12, Z10, Z10
+	VADDPS       Z13, Z11, Z11
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z12
+	VBROADCASTSS ConvF32_High+0(AX), Z13
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z14
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z13, Z0
+	VPADDD       Z14, Z0, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VPADDD       Z14, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z15, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z13, Z2
+	VPADDD       Z14, Z2, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z13, Z3
+	VPADDD       Z14, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z15, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z13, Z4
+	VPADDD       Z14, Z4, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z13, Z5
+	VPADDD       Z14, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z15, Z5, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z13, Z6
+	VPADDD       Z14, Z6, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z13, Z7
+	VPADDD       Z14, Z7, Z7
+	VPSRLD       $0x10, Z6, Z6
+	VPTERNLOGD   $0xf8, Z15, Z7, Z6
+	VMOVUPS      Z6, (DI)
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z13, Z8
+	VPADDD       Z14, Z8, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z13, Z9
+	VPADDD       Z14, Z9, Z9
+	VPSRLD       $0x10, Z8, Z8
+	VPTERNLOGD   $0xf8, Z15, Z9, Z8
+	VMOVUPS      Z8, 64(DI)
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z13, Z10
+	VPADDD       Z14, Z10, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z13, Z11
+	VPADDD       Z14, Z11, Z11
+	VPSRLD       $0x10, Z10, Z10
+	VPTERNLOGD   $0xf8, Z15, Z11, Z10
+	VMOVUPS      Z10, 128(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_7x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_7x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z14
+	VMOVUPS      1024(BX), Z15
+	VBROADCASTSS (DI), Z16
+
+	// VDPBF16PS Z14, Z16, Z0
+	LONG $0x407ed262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z2
+	LONG $0x4076d262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z3
+	LONG         $0x4076d262
+	WORD         $0xdf52
+	VBROADCASTSS (DI)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z4
+	LONG $0x407ed262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xef52
+	VBROADCASTSS (DI)(R11*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z6
+	LONG $0x4076d262
+	WORD $0xf652
+
+	// VDPBF16PS Z15, Z17, Z7
+	LONG         $0x4076d262
+	WORD         $0xff52
+	VBROADCASTSS (R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z8
+	LONG $0x407e5262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xcf52
+	VBROADCASTSS (R13)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z10
+	LONG $0x40765262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z11
+	LONG         $0x40765262
+	WORD         $0xdf52
+	VBROADCASTSS (R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z12
+	LONG $0x407e5262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z13
+	LONG         $0x407e5262
+	WORD         $0xef52
+	VMOVUPS      64(BX), Z14
+	VMOVUPS      1088(BX), Z15
+	VBROADCASTSS 4(DI), Z16
+
+	// VDPBF16PS Z14, Z16, Z0
+	LONG $0x407ed262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xcf52
+	VBROADCASTSS 4(DI)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z2
+	LONG $0x4076d262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z3
+	LONG         $0x4076d262
+	WORD         $0xdf52
+	VBROADCASTSS 4(DI)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z4
+	LONG $0x407ed262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xef52
+	VBROADCASTSS 4(DI)(R11*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z6
+	LONG $0x4076d262
+	WORD $0xf652
+
+	// VDPBF16PS Z15, Z17, Z7
+	LONG         $0x4076d262
+	WORD         $0xff52
+	VBROADCASTSS 4(R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z8
+	LONG $0x407e5262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xcf52
+	VBROADCASTSS 4(R13)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z10
+	LONG $0x40765262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z11
+	LONG         $0x40765262
+	WORD         $0xdf52
+	VBROADCASTSS 4(R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z12
+	LONG $0x407e5262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z13
+	LONG         $0x407e5262
+	WORD         $0xef52
+	VMOVUPS      128(BX), Z14
+	VMOVUPS      1152(BX), Z15
+	VBROADCASTSS 8(DI), Z16
+
+	// VDPBF16PS Z14, Z16, Z0
+	LONG $0x407ed262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xcf52
+	VBROADCASTSS 8(DI)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z2
+	LONG $0x4076d262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z3
+	LONG         $0x4076d262
+	WORD         $0xdf52
+	VBROADCASTSS 8(DI)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z4
+	LONG $0x407ed262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xef52
+	VBROADCASTSS 8(DI)(R11*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z6
+	LONG $0x4076d262
+	WORD $0xf652
+
+	// VDPBF16PS Z15, Z17, Z7
+	LONG         $0x4076d262
+	WORD         $0xff52
+	VBROADCASTSS 8(R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z8
+	LONG $0x407e5262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xcf52
+	VBROADCASTSS 8(R13)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z10
+	LONG $0x40765262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z11
+	LONG         $0x40765262
+	WORD         $0xdf52
+	VBROADCASTSS 8(R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z12
+	LONG $0x407e5262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z13
+	LONG         $0x407e5262
+	WORD         $0xef52
+	VMOVUPS      192(BX), Z14
+	VMOVUPS      1216(BX), Z15
+	VBROADCASTSS 12(DI), Z16
+
+	// VDPBF16PS Z14, Z16, Z0
+	LONG $0x407ed262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xcf52
+	VBROADCASTSS 12(DI)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z2
+	LONG $0x4076d262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z3
+	LONG         $0x4076d262
+	WORD         $0xdf52
+	VBROADCASTSS 12(DI)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z4
+	LONG $0x407ed262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xef52
+	VBROADCASTSS 12(DI)(R11*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z6
+	LONG $0x4076d262
+	WORD $0xf652
+
+	// VDPBF16PS Z15, Z17, Z7
+	LONG         $0x4076d262
+	WORD         $0xff52
+	VBROADCASTSS 12(R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z8
+	LONG $0x407e5262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xcf52
+	VBROADCASTSS 12(R13)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z10
+	LONG $0x40765262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z11
+	LONG         $0x40765262
+	WORD         $0xdf52
+	VBROADCASTSS 12(R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z12
+	LONG $0x407e5262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z13
+	LONG  $0x407e5262
+	WORD  $0xef52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z14
+	VMOVUPS      1024(BX), Z15
+	VBROADCASTSS (DI), Z16
+
+	// VDPBF16PS Z14, Z16, Z0
+	LONG $0x407ed262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z2
+	LONG $0x4076d262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z3
+	LONG         $0x4076d262
+	WORD         $0xdf52
+	VBROADCASTSS (DI)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z4
+	LONG $0x407ed262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xef52
+	VBROADCASTSS (DI)(R11*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z6
+	LONG $0x4076d262
+	WORD $0xf652
+
+	// VDPBF16PS Z15, Z17, Z7
+	LONG         $0x4076d262
+	WORD         $0xff52
+	VBROADCASTSS (R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z8
+	LONG $0x407e5262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xcf52
+	VBROADCASTSS (R13)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z10
+	LONG $0x40765262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z11
+	LONG         $0x40765262
+	WORD         $0xdf52
+	VBROADCASTSS (R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z12
+	LONG $0x407e5262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z13
+	LONG         $0x407e5262
+	WORD         $0xef52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z14
+	VMOVUPS      1088(BX), Z15
+	VBROADCASTSS 4(DI), Z16
+
+	// VDPBF16PS Z14, Z16, Z0
+	LONG $0x407ed262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xcf52
+	VBROADCASTSS 4(DI)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z2
+	LONG $0x4076d262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z3
+	LONG         $0x4076d262
+	WORD         $0xdf52
+	VBROADCASTSS 4(DI)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z4
+	LONG $0x407ed262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xef52
+	VBROADCASTSS 4(DI)(R11*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z6
+	LONG $0x4076d262
+	WORD $0xf652
+
+	// VDPBF16PS Z15, Z17, Z7
+	LONG         $0x4076d262
+	WORD         $0xff52
+	VBROADCASTSS 4(R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z8
+	LONG $0x407e5262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xcf52
+	VBROADCASTSS 4(R13)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z10
+	LONG $0x40765262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z11
+	LONG         $0x40765262
+	WORD         $0xdf52
+	VBROADCASTSS 4(R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z12
+	LONG $0x407e5262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z13
+	LONG         $0x407e5262
+	WORD         $0xef52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z14
+	VMOVUPS      1152(BX), Z15
+	VBROADCASTSS 8(DI), Z16
+
+	// VDPBF16PS Z14, Z16, Z0
+	LONG $0x407ed262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xcf52
+	VBROADCASTSS 8(DI)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z2
+	LONG $0x4076d262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z3
+	LONG         $0x4076d262
+	WORD         $0xdf52
+	VBROADCASTSS 8(DI)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z4
+	LONG $0x407ed262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xef52
+	VBROADCASTSS 8(DI)(R11*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z6
+	LONG $0x4076d262
+	WORD $0xf652
+
+	// VDPBF16PS Z15, Z17, Z7
+	LONG         $0x4076d262
+	WORD         $0xff52
+	VBROADCASTSS 8(R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z8
+	LONG $0x407e5262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xcf52
+	VBROADCASTSS 8(R13)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z10
+	LONG $0x40765262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z11
+	LONG         $0x40765262
+	WORD         $0xdf52
+	VBROADCASTSS 8(R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z12
+	LONG $0x407e5262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z13
+	LONG         $0x407e5262
+	WORD         $0xef52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z14
+	VMOVUPS      1216(BX), Z15
+	VBROADCASTSS 12(DI), Z16
+
+	// VDPBF16PS Z14, Z16, Z0
+	LONG $0x407ed262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z1
+	LONG         $0x407ed262
+	WORD         $0xcf52
+	VBROADCASTSS 12(DI)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z2
+	LONG $0x4076d262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z3
+	LONG         $0x4076d262
+	WORD         $0xdf52
+	VBROADCASTSS 12(DI)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z4
+	LONG $0x407ed262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z5
+	LONG         $0x407ed262
+	WORD         $0xef52
+	VBROADCASTSS 12(DI)(R11*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z6
+	LONG $0x4076d262
+	WORD $0xf652
+
+	// VDPBF16PS Z15, Z17, Z7
+	LONG         $0x4076d262
+	WORD         $0xff52
+	VBROADCASTSS 12(R13), Z16
+
+	// VDPBF16PS Z14, Z16, Z8
+	LONG $0x407e5262
+	WORD $0xc652
+
+	// VDPBF16PS Z15, Z16, Z9
+	LONG         $0x407e5262
+	WORD         $0xcf52
+	VBROADCASTSS 12(R13)(R10*1), Z17
+
+	// VDPBF16PS Z14, Z17, Z10
+	LONG $0x40765262
+	WORD $0xd652
+
+	// VDPBF16PS Z15, Z17, Z11
+	LONG         $0x40765262
+	WORD         $0xdf52
+	VBROADCASTSS 12(R13)(R10*2), Z16
+
+	// VDPBF16PS Z14, Z16, Z12
+	LONG $0x407e5262
+	WORD $0xe652
+
+	// VDPBF16PS Z15, Z16, Z13
+	LONG  $0x407e5262
+	WORD  $0xef52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS 128(SI), Z4, Z4
+	VADDPS 192(SI), Z6, Z6
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z10, Z10
+	VADDPS 128(DI), Z12, Z12
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS 128(SI), Z5, Z5
+	VADDPS 192(SI), Z7, Z7
+	VADDPS (DI), Z9, Z9
+	VADDPS 64(DI), Z11, Z11
+	VADDPS 128(DI), Z13, Z13
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z14
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z16
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z16, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z16, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z16, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z16, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z16, Z8
+	VMOVUPS      Z8, (DI)
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z16, Z10
+	VMOVUPS      Z10, 64(DI)
+	VMAXPS       Z12, Z14, Z12
+	VMINPS       Z12, Z16, Z12
+	VMOVUPS      Z12, 128(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z16, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z16, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z16, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z16, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z16, Z9
+	VMOVUPS      Z9, (DI)
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z16, Z11
+	VMOVUPS      Z11, 64(DI)
+	VMAXPS       Z13, Z14, Z13
+	VMINPS       Z13, Z16, Z13
+	VMOVUPS      Z13, 128(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z14, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z14, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z14, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z14, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z14, Z8
+	VMOVUPS Z8, (DI)
+	VMAXPS  Z10, Z14, Z10
+	VMOVUPS Z10, 64(DI)
+	VMAXPS  Z12, Z14, Z12
+	VMOVUPS Z12, 128(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z14, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z14, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z14, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z14, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z14, Z9
+	VMOVUPS Z9, (DI)
+	VMAXPS  Z11, Z14, Z11
+	VMOVUPS Z11, 64(DI)
+	VMAXPS  Z13, Z14, Z13
+	VMOVUPS Z13, 128(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z10, 64(DI)
+	VMOVUPS Z12, 128(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, (DI)
+	VMOVUPS Z11, 64(DI)
+	VMOVUPS Z13, 128(DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z17
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z14
+	VPANDD       (SI), Z17, Z15
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z15, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z14
+	VPANDD       64(SI), Z17, Z15
+	VADDPS       Z14, Z2, Z2
+	VADDPS       Z15, Z3, Z3
+	VPSLLD       $0x10, 128(SI), Z14
+	VPANDD       128(SI), Z17, Z15
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z15, Z5, Z5
+	VPSLLD       $0x10, 192(SI), Z14
+	VPANDD       192(SI), Z17, Z15
+	VADDPS       Z14, Z6, Z6
+	VADDPS       Z15, Z7, Z7
+	VPSLLD       $0x10, (DI), Z14
+	VPANDD       (DI), Z17, Z15
+	VADDPS       Z14, Z8, Z8
+	VADDPS       Z15, Z9, Z9
+	VPSLLD       $0x10, 64(DI), Z14
+	VPANDD       64(DI), Z17, Z15
+	VADDPS       Z14, Z10, Z10
+	VADDPS       Z15, Z11, Z11
+	VPSLLD       $0x10, 128(DI), Z14
+	VPANDD       128(DI), Z17, Z15
+	VADDPS       Z14, Z12, Z12
+	VADDPS       Z15, Z13, Z13
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z14
+	VBROADCASTSS ConvF32_High+0(AX), Z15
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z16
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z15, Z0
+	VPADDD       Z16, Z0, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z15, Z1
+	VPADDD       Z16, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z17, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z15, Z2
+	VPADDD       Z16, Z2, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z15, Z3
+	VPADDD       Z16, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z17, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z15, Z4
+	VPADDD       Z16, Z4, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z15, Z5
+	VPADDD       Z16, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z17, Z5, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z15, Z6
+	VPADDD       Z16, Z6, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z15, Z7
+	VPADDD       Z16, Z7, Z7
+	VPSRLD       $0x10, Z6, Z6
+	VPTERNLOGD   $0xf8, Z17, Z7, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z15, Z8
+	VPADDD       Z16, Z8, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z15, Z9
+	VPADDD       Z16, Z9, Z9
+	VPSRLD       $0x10, Z8, Z8
+	VPTERNLOGD   $0xf8, Z17, Z9, Z8
+	VMOVUPS      Z8, (DI)
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z15, Z10
+	VPADDD       Z16, Z10, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z15, Z11
+	VPADDD       Z16, Z11, Z11
+	VPSRLD       $0x10, Z10, Z10
+	VPTERNLOGD   $0xf8, Z17, Z11, Z10
+	VMOVUPS      Z10, 64(DI)
+	VMAXPS       Z12, Z14, Z12
+	VMINPS       Z12, Z15, Z12
+	VPADDD       Z16, Z12, Z12
+	VMAXPS       Z13, Z14, Z13
+	VMINPS       Z13, Z15, Z13
+	VPADDD       Z16, Z13, Z13
+	VPSRLD       $0x10, Z12, Z12
+	VPTERNLOGD   $0xf8, Z17, Z13, Z12
+	VMOVUPS      Z12, 128(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_8x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_8x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z16
+	VMOVUPS      1024(BX), Z17
+	VBROADCASTSS (DI), Z18
+
+	// VDPBF16PS Z16, Z18, Z0
+	LONG $0x406eb262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z1
+	LONG         $0x406eb262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z2
+	LONG $0x4066b262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z3
+	LONG         $0x4066b262
+	WORD         $0xd952
+	VBROADCASTSS (DI)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z4
+	LONG $0x406eb262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z5
+	LONG         $0x406eb262
+	WORD         $0xe952
+	VBROADCASTSS (DI)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z6
+	LONG $0x4066b262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z7
+	LONG         $0x4066b262
+	WORD         $0xf952
+	VBROADCASTSS (R13), Z18
+
+	// VDPBF16PS Z16, Z18, Z8
+	LONG $0x406e3262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z9
+	LONG         $0x406e3262
+	WORD         $0xc952
+	VBROADCASTSS (R13)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z10
+	LONG $0x40663262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z11
+	LONG         $0x40663262
+	WORD         $0xd952
+	VBROADCASTSS (R13)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z12
+	LONG $0x406e3262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z13
+	LONG         $0x406e3262
+	WORD         $0xe952
+	VBROADCASTSS (R13)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z14
+	LONG $0x40663262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z15
+	LONG         $0x40663262
+	WORD         $0xf952
+	VMOVUPS      64(BX), Z16
+	VMOVUPS      1088(BX), Z17
+	VBROADCASTSS 4(DI), Z18
+
+	// VDPBF16PS Z16, Z18, Z0
+	LONG $0x406eb262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z1
+	LONG         $0x406eb262
+	WORD         $0xc952
+	VBROADCASTSS 4(DI)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z2
+	LONG $0x4066b262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z3
+	LONG         $0x4066b262
+	WORD         $0xd952
+	VBROADCASTSS 4(DI)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z4
+	LONG $0x406eb262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z5
+	LONG         $0x406eb262
+	WORD         $0xe952
+	VBROADCASTSS 4(DI)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z6
+	LONG $0x4066b262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z7
+	LONG         $0x4066b262
+	WORD         $0xf952
+	VBROADCASTSS 4(R13), Z18
+
+	// VDPBF16PS Z16, Z18, Z8
+	LONG $0x406e3262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z9
+	LONG         $0x406e3262
+	WORD         $0xc952
+	VBROADCASTSS 4(R13)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z10
+	LONG $0x40663262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z11
+	LONG         $0x40663262
+	WORD         $0xd952
+	VBROADCASTSS 4(R13)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z12
+	LONG $0x406e3262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z13
+	LONG         $0x406e3262
+	WORD         $0xe952
+	VBROADCASTSS 4(R13)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z14
+	LONG $0x40663262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z15
+	LONG         $0x40663262
+	WORD         $0xf952
+	VMOVUPS      128(BX), Z16
+	VMOVUPS      1152(BX), Z17
+	VBROADCASTSS 8(DI), Z18
+
+	// VDPBF16PS Z16, Z18, Z0
+	LONG $0x406eb262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z1
+	LONG         $0x406eb262
+	WORD         $0xc952
+	VBROADCASTSS 8(DI)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z2
+	LONG $0x4066b262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z3
+	LONG         $0x4066b262
+	WORD         $0xd952
+	VBROADCASTSS 8(DI)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z4
+	LONG $0x406eb262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z5
+	LONG         $0x406eb262
+	WORD         $0xe952
+	VBROADCASTSS 8(DI)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z6
+	LONG $0x4066b262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z7
+	LONG         $0x4066b262
+	WORD         $0xf952
+	VBROADCASTSS 8(R13), Z18
+
+	// VDPBF16PS Z16, Z18, Z8
+	LONG $0x406e3262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z9
+	LONG         $0x406e3262
+	WORD         $0xc952
+	VBROADCASTSS 8(R13)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z10
+	LONG $0x40663262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z11
+	LONG         $0x40663262
+	WORD         $0xd952
+	VBROADCASTSS 8(R13)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z12
+	LONG $0x406e3262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z13
+	LONG         $0x406e3262
+	WORD         $0xe952
+	VBROADCASTSS 8(R13)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z14
+	LONG $0x40663262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z15
+	LONG         $0x40663262
+	WORD         $0xf952
+	VMOVUPS      192(BX), Z16
+	VMOVUPS      1216(BX), Z17
+	VBROADCASTSS 12(DI), Z18
+
+	// VDPBF16PS Z16, Z18, Z0
+	LONG $0x406eb262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z1
+	LONG         $0x406eb262
+	WORD         $0xc952
+	VBROADCASTSS 12(DI)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z2
+	LONG $0x4066b262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z3
+	LONG         $0x4066b262
+	WORD         $0xd952
+	VBROADCASTSS 12(DI)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z4
+	LONG $0x406eb262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z5
+	LONG         $0x406eb262
+	WORD         $0xe952
+	VBROADCASTSS 12(DI)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z6
+	LONG $0x4066b262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z7
+	LONG         $0x4066b262
+	WORD         $0xf952
+	VBROADCASTSS 12(R13), Z18
+
+	// VDPBF16PS Z16, Z18, Z8
+	LONG $0x406e3262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z9
+	LONG         $0x406e3262
+	WORD         $0xc952
+	VBROADCASTSS 12(R13)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z10
+	LONG $0x40663262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z11
+	LONG         $0x40663262
+	WORD         $0xd952
+	VBROADCASTSS 12(R13)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z12
+	LONG $0x406e3262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z13
+	LONG         $0x406e3262
+	WORD         $0xe952
+	VBROADCASTSS 12(R13)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z14
+	LONG $0x40663262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z15
+	LONG  $0x40663262
+	WORD  $0xf952
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z16
+	VMOVUPS      1024(BX), Z17
+	VBROADCASTSS (DI), Z18
+
+	// VDPBF16PS Z16, Z18, Z0
+	LONG $0x406eb262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z1
+	LONG         $0x406eb262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z2
+	LONG $0x4066b262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z3
+	LONG         $0x4066b262
+	WORD         $0xd952
+	VBROADCASTSS (DI)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z4
+	LONG $0x406eb262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z5
+	LONG         $0x406eb262
+	WORD         $0xe952
+	VBROADCASTSS (DI)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z6
+	LONG $0x4066b262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z7
+	LONG         $0x4066b262
+	WORD         $0xf952
+	VBROADCASTSS (R13), Z18
+
+	// VDPBF16PS Z16, Z18, Z8
+	LONG $0x406e3262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z9
+	LONG         $0x406e3262
+	WORD         $0xc952
+	VBROADCASTSS (R13)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z10
+	LONG $0x40663262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z11
+	LONG         $0x40663262
+	WORD         $0xd952
+	VBROADCASTSS (R13)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z12
+	LONG $0x406e3262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z13
+	LONG         $0x406e3262
+	WORD         $0xe952
+	VBROADCASTSS (R13)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z14
+	LONG $0x40663262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z15
+	LONG         $0x40663262
+	WORD         $0xf952
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z16
+	VMOVUPS      1088(BX), Z17
+	VBROADCASTSS 4(DI), Z18
+
+	// VDPBF16PS Z16, Z18, Z0
+	LONG $0x406eb262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z1
+	LONG         $0x406eb262
+	WORD         $0xc952
+	VBROADCASTSS 4(DI)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z2
+	LONG $0x4066b262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z3
+	LONG         $0x4066b262
+	WORD         $0xd952
+	VBROADCASTSS 4(DI)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z4
+	LONG $0x406eb262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z5
+	LONG         $0x406eb262
+	WORD         $0xe952
+	VBROADCASTSS 4(DI)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z6
+	LONG $0x4066b262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z7
+	LONG         $0x4066b262
+	WORD         $0xf952
+	VBROADCASTSS 4(R13), Z18
+
+	// VDPBF16PS Z16, Z18, Z8
+	LONG $0x406e3262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z9
+	LONG         $0x406e3262
+	WORD         $0xc952
+	VBROADCASTSS 4(R13)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z10
+	LONG $0x40663262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z11
+	LONG         $0x40663262
+	WORD         $0xd952
+	VBROADCASTSS 4(R13)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z12
+	LONG $0x406e3262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z13
+	LONG         $0x406e3262
+	WORD         $0xe952
+	VBROADCASTSS 4(R13)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z14
+	LONG $0x40663262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z15
+	LONG         $0x40663262
+	WORD         $0xf952
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z16
+	VMOVUPS      1152(BX), Z17
+	VBROADCASTSS 8(DI), Z18
+
+	// VDPBF16PS Z16, Z18, Z0
+	LONG $0x406eb262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z1
+	LONG         $0x406eb262
+	WORD         $0xc952
+	VBROADCASTSS 8(DI)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z2
+	LONG $0x4066b262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z3
+	LONG         $0x4066b262
+	WORD         $0xd952
+	VBROADCASTSS 8(DI)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z4
+	LONG $0x406eb262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z5
+	LONG         $0x406eb262
+	WORD         $0xe952
+	VBROADCASTSS 8(DI)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z6
+	LONG $0x4066b262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z7
+	LONG         $0x4066b262
+	WORD         $0xf952
+	VBROADCASTSS 8(R13), Z18
+
+	// VDPBF16PS Z16, Z18, Z8
+	LONG $0x406e3262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z9
+	LONG         $0x406e3262
+	WORD         $0xc952
+	VBROADCASTSS 8(R13)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z10
+	LONG $0x40663262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z11
+	LONG         $0x40663262
+	WORD         $0xd952
+	VBROADCASTSS 8(R13)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z12
+	LONG $0x406e3262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z13
+	LONG         $0x406e3262
+	WORD         $0xe952
+	VBROADCASTSS 8(R13)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z14
+	LONG $0x40663262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z15
+	LONG         $0x40663262
+	WORD         $0xf952
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z16
+	VMOVUPS      1216(BX), Z17
+	VBROADCASTSS 12(DI), Z18
+
+	// VDPBF16PS Z16, Z18, Z0
+	LONG $0x406eb262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z1
+	LONG         $0x406eb262
+	WORD         $0xc952
+	VBROADCASTSS 12(DI)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z2
+	LONG $0x4066b262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z3
+	LONG         $0x4066b262
+	WORD         $0xd952
+	VBROADCASTSS 12(DI)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z4
+	LONG $0x406eb262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z5
+	LONG         $0x406eb262
+	WORD         $0xe952
+	VBROADCASTSS 12(DI)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z6
+	LONG $0x4066b262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z7
+	LONG         $0x4066b262
+	WORD         $0xf952
+	VBROADCASTSS 12(R13), Z18
+
+	// VDPBF16PS Z16, Z18, Z8
+	LONG $0x406e3262
+	WORD $0xc052
+
+	// VDPBF16PS Z17, Z18, Z9
+	LONG         $0x406e3262
+	WORD         $0xc952
+	VBROADCASTSS 12(R13)(R10*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z10
+	LONG $0x40663262
+	WORD $0xd052
+
+	// VDPBF16PS Z17, Z19, Z11
+	LONG         $0x40663262
+	WORD         $0xd952
+	VBROADCASTSS 12(R13)(R10*2), Z18
+
+	// VDPBF16PS Z16, Z18, Z12
+	LONG $0x406e3262
+	WORD $0xe052
+
+	// VDPBF16PS Z17, Z18, Z13
+	LONG         $0x406e3262
+	WORD         $0xe952
+	VBROADCASTSS 12(R13)(R11*1), Z19
+
+	// VDPBF16PS Z16, Z19, Z14
+	LONG $0x40663262
+	WORD $0xf052
+
+	// VDPBF16PS Z17, Z19, Z15
+	LONG  $0x40663262
+	WORD  $0xf952
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS 128(SI), Z4, Z4
+	VADDPS 192(SI), Z6, Z6
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z10, Z10
+	VADDPS 128(DI), Z12, Z12
+	VADDPS 192(DI), Z14, Z14
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS 128(SI), Z5, Z5
+	VADDPS 192(SI), Z7, Z7
+	VADDPS (DI), Z9, Z9
+	VADDPS 64(DI), Z11, Z11
+	VADDPS 128(DI), Z13, Z13
+	VADDPS 192(DI), Z15, Z15
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z16
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z18
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z18, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z18, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z18, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z18, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z18, Z8
+	VMOVUPS      Z8, (DI)
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z18, Z10
+	VMOVUPS      Z10, 64(DI)
+	VMAXPS       Z12, Z16, Z12
+	VMINPS       Z12, Z18, Z12
+	VMOVUPS      Z12, 128(DI)
+	VMAXPS       Z14, Z16, Z14
+	VMINPS       Z14, Z18, Z14
+	VMOVUPS      Z14, 192(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z18, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z18, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z18, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z18, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z18, Z9
+	VMOVUPS      Z9, (DI)
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z18, Z11
+	VMOVUPS      Z11, 64(DI)
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z18, Z13
+	VMOVUPS      Z13, 128(DI)
+	VMAXPS       Z15, Z16, Z15
+	VMINPS       Z15, Z18, Z15
+	VMOVUPS      Z15, 192(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z16, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z16, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z16, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z16, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z16, Z8
+	VMOVUPS Z8, (DI)
+	VMAXPS  Z10, Z16, Z10
+	VMOVUPS Z10, 64(DI)
+	VMAXPS  Z12, Z16, Z12
+	VMOVUPS Z12, 128(DI)
+	VMAXPS  Z14, Z16, Z14
+	VMOVUPS Z14, 192(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z16, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z16, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z16, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z16, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z16, Z9
+	VMOVUPS Z9, (DI)
+	VMAXPS  Z11, Z16, Z11
+	VMOVUPS Z11, 64(DI)
+	VMAXPS  Z13, Z16, Z13
+	VMOVUPS Z13, 128(DI)
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS Z15, 192(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z10, 64(DI)
+	VMOVUPS Z12, 128(DI)
+	VMOVUPS Z14, 192(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, (DI)
+	VMOVUPS Z11, 64(DI)
+	VMOVUPS Z13, 128(DI)
+	VMOVUPS Z15, 192(DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z19
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z16
+	VPANDD       (SI), Z19, Z17
+	VADDPS       Z16, Z0, Z0
+	VADDPS       Z17, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z16
+	VPANDD       64(SI), Z19, Z17
+	VADDPS       Z16, Z2, Z2
+	VADDPS       Z17, Z3, Z3
+	VPSLLD       $0x10, 128(SI), Z16
+	VPANDD       128(SI), Z19, Z17
+	VADDPS       Z16, Z4, Z4
+	VADDPS       Z17, Z5, Z5
+	VPSLLD       $0x10, 192(SI), Z16
+	VPANDD       192(SI), Z19, Z17
+	VADDPS       Z16, Z6, Z6
+	VADDPS       Z17, Z7, Z7
+	VPSLLD       $0x10, (DI), Z16
+	VPANDD       (DI), Z19, Z17
+	VADDPS       Z16, Z8, Z8
+	VADDPS       Z17, Z9, Z9
+	VPSLLD       $0x10, 64(DI), Z16
+	VPANDD       64(DI), Z19, Z17
+	VADDPS       Z16, Z10, Z10
+	VADDPS       Z17, Z11, Z11
+	VPSLLD       $0x10, 128(DI), Z16
+	VPANDD       128(DI), Z19, Z17
+	VADDPS       Z16, Z12, Z12
+	VADDPS       Z17, Z13, Z13
+	VPSLLD       $0x10, 192(DI), Z16
+	VPANDD       192(DI), Z19, Z17
+	VADDPS       Z16, Z14, Z14
+	VADDPS       Z17, Z15, Z15
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z16
+	VBROADCASTSS ConvF32_High+0(AX), Z17
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z18
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z17, Z0
+	VPADDD       Z18, Z0, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z17, Z1
+	VPADDD       Z18, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z19, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z17, Z2
+	VPADDD       Z18, Z2, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z17, Z3
+	VPADDD       Z18, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z19, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z17, Z4
+	VPADDD       Z18, Z4, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z17, Z5
+	VPADDD       Z18, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z19, Z5, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z17, Z6
+	VPADDD       Z18, Z6, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z17, Z7
+	VPADDD       Z18, Z7, Z7
+	VPSRLD       $0x10, Z6, Z6
+	VPTERNLOGD   $0xf8, Z19, Z7, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z17, Z8
+	VPADDD       Z18, Z8, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z17, Z9
+	VPADDD       Z18, Z9, Z9
+	VPSRLD       $0x10, Z8, Z8
+	VPTERNLOGD   $0xf8, Z19, Z9, Z8
+	VMOVUPS      Z8, (DI)
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z17, Z10
+	VPADDD       Z18, Z10, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z17, Z11
+	VPADDD       Z18, Z11, Z11
+	VPSRLD       $0x10, Z10, Z10
+	VPTERNLOGD   $0xf8, Z19, Z11, Z10
+	VMOVUPS      Z10, 64(DI)
+	VMAXPS       Z12, Z16, Z12
+	VMINPS       Z12, Z17, Z12
+	VPADDD       Z18, Z12, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z17, Z13
+	VPADDD       Z18, Z13, Z13
+	VPSRLD       $0x10, Z12, Z12
+	VPTERNLOGD   $0xf8, Z19, Z13, Z12
+	VMOVUPS      Z12, 128(DI)
+	VMAXPS       Z14, Z16, Z14
+	VMINPS       Z14, Z17, Z14
+	VPADDD       Z18, Z14, Z14
+	VMAXPS       Z15, Z16, Z15
+	VMINPS       Z15, Z17, Z15
+	VPADDD       Z18, Z15, Z15
+	VPSRLD       $0x10, Z14, Z14
+	VPTERNLOGD   $0xf8, Z19, Z15, Z14
+	VMOVUPS      Z14, 192(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_9x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_9x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z18
+	VMOVUPS      1024(BX), Z19
+	VBROADCASTSS (DI), Z20
+
+	// VDPBF16PS Z18, Z20, Z0
+	LONG $0x405eb262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z1
+	LONG         $0x405eb262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(R10*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z2
+	LONG $0x4056b262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z3
+	LONG         $0x4056b262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(R10*2), Z20
+
+	// VDPBF16PS Z18, Z20, Z4
+	LONG $0x405eb262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z5
+	LONG         $0x405eb262
+	WORD         $0xeb52
+	VBROADCASTSS (DI)(R11*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z6
+	LONG $0x4056b262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z7
+	LONG         $0x4056b262
+	WORD         $0xfb52
+	VBROADCASTSS (DI)(R10*4), Z20
+
+	// VDPBF16PS Z18, Z20, Z8
+	LONG $0x405e3262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z9
+	LONG         $0x405e3262
+	WORD         $0xcb52
+	VBROADCASTSS (R13), Z21
+
+	// VDPBF16PS Z18, Z21, Z10
+	LONG $0x40563262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z11
+	LONG         $0x40563262
+	WORD         $0xdb52
+	VBROADCASTSS (R13)(R10*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z12
+	LONG $0x405e3262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z13
+	LONG         $0x405e3262
+	WORD         $0xeb52
+	VBROADCASTSS (R13)(R10*2), Z21
+
+	// VDPBF16PS Z18, Z21, Z14
+	LONG $0x40563262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z15
+	LONG         $0x40563262
+	WORD         $0xfb52
+	VBROADCASTSS (R13)(R11*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z16
+	LONG $0x405ea262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z17
+	LONG         $0x405ea262
+	WORD         $0xcb52
+	VMOVUPS      64(BX), Z18
+	VMOVUPS      1088(BX), Z19
+	VBROADCASTSS 4(DI), Z20
+
+	// VDPBF16PS Z18, Z20, Z0
+	LONG $0x405eb262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z1
+	LONG         $0x405eb262
+	WORD         $0xcb52
+	VBROADCASTSS 4(DI)(R10*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z2
+	LONG $0x4056b262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z3
+	LONG         $0x4056b262
+	WORD         $0xdb52
+	VBROADCASTSS 4(DI)(R10*2), Z20
+
+	// VDPBF16PS Z18, Z20, Z4
+	LONG $0x405eb262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z5
+	LONG         $0x405eb262
+	WORD         $0xeb52
+	VBROADCASTSS 4(DI)(R11*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z6
+	LONG $0x4056b262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z7
+	LONG         $0x4056b262
+	WORD         $0xfb52
+	VBROADCASTSS 4(DI)(R10*4), Z20
+
+	// VDPBF16PS Z18, Z20, Z8
+	LONG $0x405e3262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z9
+	LONG         $0x405e3262
+	WORD         $0xcb52
+	VBROADCASTSS 4(R13), Z21
+
+	// VDPBF16PS Z18, Z21, Z10
+	LONG $0x40563262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z11
+	LONG         $0x40563262
+	WORD         $0xdb52
+	VBROADCASTSS 4(R13)(R10*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z12
+	LONG $0x405e3262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z13
+	LONG         $0x405e3262
+	WORD         $0xeb52
+	VBROADCASTSS 4(R13)(R10*2), Z21
+
+	// VDPBF16PS Z18, Z21, Z14
+	LONG $0x40563262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z15
+	LONG         $0x40563262
+	WORD         $0xfb52
+	VBROADCASTSS 4(R13)(R11*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z16
+	LONG $0x405ea262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z17
+	LONG         $0x405ea262
+	WORD         $0xcb52
+	VMOVUPS      128(BX), Z18
+	VMOVUPS      1152(BX), Z19
+	VBROADCASTSS 8(DI), Z20
+
+	// VDPBF16PS Z18, Z20, Z0
+	LONG $0x405eb262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z1
+	LONG         $0x405eb262
+	WORD         $0xcb52
+	VBROADCASTSS 8(DI)(R10*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z2
+	LONG $0x4056b262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z3
+	LONG         $0x4056b262
+	WORD         $0xdb52
+	VBROADCASTSS 8(DI)(R10*2), Z20
+
+	// VDPBF16PS Z18, Z20, Z4
+	LONG $0x405eb262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z5
+	LONG         $0x405eb262
+	WORD         $0xeb52
+	VBROADCASTSS 8(DI)(R11*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z6
+	LONG $0x4056b262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z7
+	LONG         $0x4056b262
+	WORD         $0xfb52
+	VBROADCASTSS 8(DI)(R10*4), Z20
+
+	// VDPBF16PS Z18, Z20, Z8
+	LONG $0x405e3262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z9
+	LONG         $0x405e3262
+	WORD         $0xcb52
+	VBROADCASTSS 8(R13), Z21
+
+	// VDPBF16PS Z18, Z21, Z10
+	LONG $0x40563262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z11
+	LONG         $0x40563262
+	WORD         $0xdb52
+	VBROADCASTSS 8(R13)(R10*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z12
+	LONG $0x405e3262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z13
+	LONG         $0x405e3262
+	WORD         $0xeb52
+	VBROADCASTSS 8(R13)(R10*2), Z21
+
+	// VDPBF16PS Z18, Z21, Z14
+	LONG $0x40563262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z15
+	LONG         $0x40563262
+	WORD         $0xfb52
+	VBROADCASTSS 8(R13)(R11*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z16
+	LONG $0x405ea262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z17
+	LONG         $0x405ea262
+	WORD         $0xcb52
+	VMOVUPS      192(BX), Z18
+	VMOVUPS      1216(BX), Z19
+	VBROADCASTSS 12(DI), Z20
+
+	// VDPBF16PS Z18, Z20, Z0
+	LONG $0x405eb262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z1
+	LONG         $0x405eb262
+	WORD         $0xcb52
+	VBROADCASTSS 12(DI)(R10*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z2
+	LONG $0x4056b262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z3
+	LONG         $0x4056b262
+	WORD         $0xdb52
+	VBROADCASTSS 12(DI)(R10*2), Z20
+
+	// VDPBF16PS Z18, Z20, Z4
+	LONG $0x405eb262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z5
+	LONG         $0x405eb262
+	WORD         $0xeb52
+	VBROADCASTSS 12(DI)(R11*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z6
+	LONG $0x4056b262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z7
+	LONG         $0x4056b262
+	WORD         $0xfb52
+	VBROADCASTSS 12(DI)(R10*4), Z20
+
+	// VDPBF16PS Z18, Z20, Z8
+	LONG $0x405e3262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z9
+	LONG         $0x405e3262
+	WORD         $0xcb52
+	VBROADCASTSS 12(R13), Z21
+
+	// VDPBF16PS Z18, Z21, Z10
+	LONG $0x40563262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z11
+	LONG         $0x40563262
+	WORD         $0xdb52
+	VBROADCASTSS 12(R13)(R10*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z12
+	LONG $0x405e3262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z13
+	LONG         $0x405e3262
+	WORD         $0xeb52
+	VBROADCASTSS 12(R13)(R10*2), Z21
+
+	// VDPBF16PS Z18, Z21, Z14
+	LONG $0x40563262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z15
+	LONG         $0x40563262
+	WORD         $0xfb52
+	VBROADCASTSS 12(R13)(R11*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z16
+	LONG $0x405ea262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z17
+	LONG  $0x405ea262
+	WORD  $0xcb52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z18
+	VMOVUPS      1024(BX), Z19
+	VBROADCASTSS (DI), Z20
+
+	// VDPBF16PS Z18, Z20, Z0
+	LONG $0x405eb262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z1
+	LONG         $0x405eb262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(R10*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z2
+	LONG $0x4056b262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z3
+	LONG         $0x4056b262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(R10*2), Z20
+
+	// VDPBF16PS Z18, Z20, Z4
+	LONG $0x405eb262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z5
+	LONG         $0x405eb262
+	WORD         $0xeb52
+	VBROADCASTSS (DI)(R11*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z6
+	LONG $0x4056b262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z7
+	LONG         $0x4056b262
+	WORD         $0xfb52
+	VBROADCASTSS (DI)(R10*4), Z20
+
+	// VDPBF16PS Z18, Z20, Z8
+	LONG $0x405e3262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z9
+	LONG         $0x405e3262
+	WORD         $0xcb52
+	VBROADCASTSS (R13), Z21
+
+	// VDPBF16PS Z18, Z21, Z10
+	LONG $0x40563262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z11
+	LONG         $0x40563262
+	WORD         $0xdb52
+	VBROADCASTSS (R13)(R10*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z12
+	LONG $0x405e3262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z13
+	LONG         $0x405e3262
+	WORD         $0xeb52
+	VBROADCASTSS (R13)(R10*2), Z21
+
+	// VDPBF16PS Z18, Z21, Z14
+	LONG $0x40563262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z15
+	LONG         $0x40563262
+	WORD         $0xfb52
+	VBROADCASTSS (R13)(R11*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z16
+	LONG $0x405ea262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z17
+	LONG         $0x405ea262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z18
+	VMOVUPS      1088(BX), Z19
+	VBROADCASTSS 4(DI), Z20
+
+	// VDPBF16PS Z18, Z20, Z0
+	LONG $0x405eb262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z1
+	LONG         $0x405eb262
+	WORD         $0xcb52
+	VBROADCASTSS 4(DI)(R10*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z2
+	LONG $0x4056b262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z3
+	LONG         $0x4056b262
+	WORD         $0xdb52
+	VBROADCASTSS 4(DI)(R10*2), Z20
+
+	// VDPBF16PS Z18, Z20, Z4
+	LONG $0x405eb262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z5
+	LONG         $0x405eb262
+	WORD         $0xeb52
+	VBROADCASTSS 4(DI)(R11*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z6
+	LONG $0x4056b262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z7
+	LONG         $0x4056b262
+	WORD         $0xfb52
+	VBROADCASTSS 4(DI)(R10*4), Z20
+
+	// VDPBF16PS Z18, Z20, Z8
+	LONG $0x405e3262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z9
+	LONG         $0x405e3262
+	WORD         $0xcb52
+	VBROADCASTSS 4(R13), Z21
+
+	// VDPBF16PS Z18, Z21, Z10
+	LONG $0x40563262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z11
+	LONG         $0x40563262
+	WORD         $0xdb52
+	VBROADCASTSS 4(R13)(R10*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z12
+	LONG $0x405e3262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z13
+	LONG         $0x405e3262
+	WORD         $0xeb52
+	VBROADCASTSS 4(R13)(R10*2), Z21
+
+	// VDPBF16PS Z18, Z21, Z14
+	LONG $0x40563262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z15
+	LONG         $0x40563262
+	WORD         $0xfb52
+	VBROADCASTSS 4(R13)(R11*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z16
+	LONG $0x405ea262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z17
+	LONG         $0x405ea262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z18
+	VMOVUPS      1152(BX), Z19
+	VBROADCASTSS 8(DI), Z20
+
+	// VDPBF16PS Z18, Z20, Z0
+	LONG $0x405eb262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z1
+	LONG         $0x405eb262
+	WORD         $0xcb52
+	VBROADCASTSS 8(DI)(R10*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z2
+	LONG $0x4056b262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z3
+	LONG         $0x4056b262
+	WORD         $0xdb52
+	VBROADCASTSS 8(DI)(R10*2), Z20
+
+	// VDPBF16PS Z18, Z20, Z4
+	LONG $0x405eb262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z5
+	LONG         $0x405eb262
+	WORD         $0xeb52
+	VBROADCASTSS 8(DI)(R11*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z6
+	LONG $0x4056b262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z7
+	LONG         $0x4056b262
+	WORD         $0xfb52
+	VBROADCASTSS 8(DI)(R10*4), Z20
+
+	// VDPBF16PS Z18, Z20, Z8
+	LONG $0x405e3262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z9
+	LONG         $0x405e3262
+	WORD         $0xcb52
+	VBROADCASTSS 8(R13), Z21
+
+	// VDPBF16PS Z18, Z21, Z10
+	LONG $0x40563262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z11
+	LONG         $0x40563262
+	WORD         $0xdb52
+	VBROADCASTSS 8(R13)(R10*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z12
+	LONG $0x405e3262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z13
+	LONG         $0x405e3262
+	WORD         $0xeb52
+	VBROADCASTSS 8(R13)(R10*2), Z21
+
+	// VDPBF16PS Z18, Z21, Z14
+	LONG $0x40563262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z15
+	LONG         $0x40563262
+	WORD         $0xfb52
+	VBROADCASTSS 8(R13)(R11*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z16
+	LONG $0x405ea262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z17
+	LONG         $0x405ea262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z18
+	VMOVUPS      1216(BX), Z19
+	VBROADCASTSS 12(DI), Z20
+
+	// VDPBF16PS Z18, Z20, Z0
+	LONG $0x405eb262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z1
+	LONG         $0x405eb262
+	WORD         $0xcb52
+	VBROADCASTSS 12(DI)(R10*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z2
+	LONG $0x4056b262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z3
+	LONG         $0x4056b262
+	WORD         $0xdb52
+	VBROADCASTSS 12(DI)(R10*2), Z20
+
+	// VDPBF16PS Z18, Z20, Z4
+	LONG $0x405eb262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z5
+	LONG         $0x405eb262
+	WORD         $0xeb52
+	VBROADCASTSS 12(DI)(R11*1), Z21
+
+	// VDPBF16PS Z18, Z21, Z6
+	LONG $0x4056b262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z7
+	LONG         $0x4056b262
+	WORD         $0xfb52
+	VBROADCASTSS 12(DI)(R10*4), Z20
+
+	// VDPBF16PS Z18, Z20, Z8
+	LONG $0x405e3262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z9
+	LONG         $0x405e3262
+	WORD         $0xcb52
+	VBROADCASTSS 12(R13), Z21
+
+	// VDPBF16PS Z18, Z21, Z10
+	LONG $0x40563262
+	WORD $0xd252
+
+	// VDPBF16PS Z19, Z21, Z11
+	LONG         $0x40563262
+	WORD         $0xdb52
+	VBROADCASTSS 12(R13)(R10*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z12
+	LONG $0x405e3262
+	WORD $0xe252
+
+	// VDPBF16PS Z19, Z20, Z13
+	LONG         $0x405e3262
+	WORD         $0xeb52
+	VBROADCASTSS 12(R13)(R10*2), Z21
+
+	// VDPBF16PS Z18, Z21, Z14
+	LONG $0x40563262
+	WORD $0xf252
+
+	// VDPBF16PS Z19, Z21, Z15
+	LONG         $0x40563262
+	WORD         $0xfb52
+	VBROADCASTSS 12(R13)(R11*1), Z20
+
+	// VDPBF16PS Z18, Z20, Z16
+	LONG $0x405ea262
+	WORD $0xc252
+
+	// VDPBF16PS Z19, Z20, Z17
+	LONG  $0x405ea262
+	WORD  $0xcb52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS 128(SI), Z4, Z4
+	VADDPS 192(SI), Z6, Z6
+	VADDPS 256(SI), Z8, Z8
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z12, Z12
+	VADDPS 128(DI), Z14, Z14
+	VADDPS 192(DI), Z16, Z16
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS 128(SI), Z5, Z5
+	VADDPS 192(SI), Z7, Z7
+	VADDPS 256(SI), Z9, Z9
+	VADDPS (DI), Z11, Z11
+	VADDPS 64(DI), Z13, Z13
+	VADDPS 128(DI), Z15, Z15
+	VADDPS 192(DI), Z17, Z17
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z18
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z20
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z18, Z0
+	VMINPS       Z0, Z20, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z18, Z2
+	VMINPS       Z2, Z20, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z18, Z4
+	VMINPS       Z4, Z20, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z18, Z6
+	VMINPS       Z6, Z20, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z18, Z8
+	VMINPS       Z8, Z20, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z18, Z10
+	VMINPS       Z10, Z20, Z10
+	VMOVUPS      Z10, (DI)
+	VMAXPS       Z12, Z18, Z12
+	VMINPS       Z12, Z20, Z12
+	VMOVUPS      Z12, 64(DI)
+	VMAXPS       Z14, Z18, Z14
+	VMINPS       Z14, Z20, Z14
+	VMOVUPS      Z14, 128(DI)
+	VMAXPS       Z16, Z18, Z16
+	VMINPS       Z16, Z20, Z16
+	VMOVUPS      Z16, 192(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z18, Z1
+	VMINPS       Z1, Z20, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z18, Z3
+	VMINPS       Z3, Z20, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z18, Z5
+	VMINPS       Z5, Z20, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z18, Z7
+	VMINPS       Z7, Z20, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z18, Z9
+	VMINPS       Z9, Z20, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z18, Z11
+	VMINPS       Z11, Z20, Z11
+	VMOVUPS      Z11, (DI)
+	VMAXPS       Z13, Z18, Z13
+	VMINPS       Z13, Z20, Z13
+	VMOVUPS      Z13, 64(DI)
+	VMAXPS       Z15, Z18, Z15
+	VMINPS       Z15, Z20, Z15
+	VMOVUPS      Z15, 128(DI)
+	VMAXPS       Z17, Z18, Z17
+	VMINPS       Z17, Z20, Z17
+	VMOVUPS      Z17, 192(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z18, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z18, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z18, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z18, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z18, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z18, Z10
+	VMOVUPS Z10, (DI)
+	VMAXPS  Z12, Z18, Z12
+	VMOVUPS Z12, 64(DI)
+	VMAXPS  Z14, Z18, Z14
+	VMOVUPS Z14, 128(DI)
+	VMAXPS  Z16, Z18, Z16
+	VMOVUPS Z16, 192(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z18, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z18, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z18, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z18, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z18, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z18, Z11
+	VMOVUPS Z11, (DI)
+	VMAXPS  Z13, Z18, Z13
+	VMOVUPS Z13, 64(DI)
+	VMAXPS  Z15, Z18, Z15
+	VMOVUPS Z15, 128(DI)
+	VMAXPS  Z17, Z18, Z17
+	VMOVUPS Z17, 192(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z12, 64(DI)
+	VMOVUPS Z14, 128(DI)
+	VMOVUPS Z16, 192(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, (DI)
+	VMOVUPS Z13, 64(DI)
+	VMOVUPS Z15, 128(DI)
+	VMOVUPS Z17, 192(DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z21
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z18
+	VPANDD       (SI), Z21, Z19
+	VADDPS       Z18, Z0, Z0
+	VADDPS       Z19, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z18
+	VPANDD       64(SI), Z21, Z19
+	VADDPS       Z18, Z2, Z2
+	VADDPS       Z19, Z3, Z3
+	VPSLLD       $0x10, 128(SI), Z18
+	VPANDD       128(SI), Z21, Z19
+	VADDPS       Z18, Z4, Z4
+	VADDPS       Z19, Z5, Z5
+	VPSLLD       $0x10, 192(SI), Z18
+	VPANDD       192(SI), Z21, Z19
+	VADDPS       Z18, Z6, Z6
+	VADDPS       Z19, Z7, Z7
+	VPSLLD       $0x10, 256(SI), Z18
+	VPANDD       256(SI), Z21, Z19
+	VADDPS       Z18, Z8, Z8
+	VADDPS       Z19, Z9, Z9
+	VPSLLD       $0x10, (DI), Z18
+	VPANDD       (DI), Z21, Z19
+	VADDPS       Z18, Z10, Z10
+	VADDPS       Z19, Z11, Z11
+	VPSLLD       $0x10, 64(DI), Z18
+	VPANDD       64(DI), Z21, Z19
+	VADDPS       Z18, Z12, Z12
+	VADDPS       Z19, Z13, Z13
+	VPSLLD       $0x10, 128(DI), Z18
+	VPANDD       128(DI), Z21, Z19
+	VADDPS       Z18, Z14, Z14
+	VADDPS       Z19, Z15, Z15
+	VPSLLD       $0x10, 192(DI), Z18
+	VPANDD       192(DI), Z21, Z19
+	VADDPS       Z18, Z16, Z16
+	VADDPS       Z19, Z17, Z17
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z18
+	VBROADCASTSS ConvF32_High+0(AX), Z19
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z20
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z18, Z0
+	VMINPS       Z0, Z19, Z0
+	VPADDD       Z20, Z0, Z0
+	VMAXPS       Z1, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VPADDD       Z20, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z21, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z18, Z2
+	VMINPS       Z2, Z19, Z2
+	VPADDD       Z20, Z2, Z2
+	VMAXPS       Z3, Z18, Z3
+	VMINPS       Z3, Z19, Z3
+	VPADDD       Z20, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z21, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z18, Z4
+	VMINPS       Z4, Z19, Z4
+	VPADDD       Z20, Z4, Z4
+	VMAXPS       Z5, Z18, Z5
+	VMINPS       Z5, Z19, Z5
+	VPADDD       Z20, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z21, Z5, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z18, Z6
+	VMINPS       Z6, Z19, Z6
+	VPADDD       Z20, Z6, Z6
+	VMAXPS       Z7, Z18, Z7
+	VMINPS       Z7, Z19, Z7
+	VPADDD       Z20, Z7, Z7
+	VPSRLD       $0x10, Z6, Z6
+	VPTERNLOGD   $0xf8, Z21, Z7, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z18, Z8
+	VMINPS       Z8, Z19, Z8
+	VPADDD       Z20, Z8, Z8
+	VMAXPS       Z9, Z18, Z9
+	VMINPS       Z9, Z19, Z9
+	VPADDD       Z20, Z9, Z9
+	VPSRLD       $0x10, Z8, Z8
+	VPTERNLOGD   $0xf8, Z21, Z9, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z18, Z10
+	VMINPS       Z10, Z19, Z10
+	VPADDD       Z20, Z10, Z10
+	VMAXPS       Z11, Z18, Z11
+	VMINPS       Z11, Z19, Z11
+	VPADDD       Z20, Z11, Z11
+	VPSRLD       $0x10, Z10, Z10
+	VPTERNLOGD   $0xf8, Z21, Z11, Z10
+	VMOVUPS      Z10, (DI)
+	VMAXPS       Z12, Z18, Z12
+	VMINPS       Z12, Z19, Z12
+	VPADDD       Z20, Z12, Z12
+	VMAXPS       Z13, Z18, Z13
+	VMINPS       Z13, Z19, Z13
+	VPADDD       Z20, Z13, Z13
+	VPSRLD       $0x10, Z12, Z12
+	VPTERNLOGD   $0xf8, Z21, Z13, Z12
+	VMOVUPS      Z12, 64(DI)
+	VMAXPS       Z14, Z18, Z14
+	VMINPS       Z14, Z19, Z14
+	VPADDD       Z20, Z14, Z14
+	VMAXPS       Z15, Z18, Z15
+	VMINPS       Z15, Z19, Z15
+	VPADDD       Z20, Z15, Z15
+	VPSRLD       $0x10, Z14, Z14
+	VPTERNLOGD   $0xf8, Z21, Z15, Z14
+	VMOVUPS      Z14, 128(DI)
+	VMAXPS       Z16, Z18, Z16
+	VMINPS       Z16, Z19, Z16
+	VPADDD       Z20, Z16, Z16
+	VMAXPS       Z17, Z18, Z17
+	VMINPS       Z17, Z19, Z17
+	VPADDD       Z20, Z17, Z17
+	VPSRLD       $0x10, Z16, Z16
+	VPTERNLOGD   $0xf8, Z21, Z17, Z16
+	VMOVUPS      Z16, 192(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_10x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_10x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z20
+	VMOVUPS      1024(BX), Z21
+	VBROADCASTSS (DI), Z22
+
+	// VDPBF16PS Z20, Z22, Z0
+	LONG $0x404eb262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z1
+	LONG         $0x404eb262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(R10*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z2
+	LONG $0x4046b262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z3
+	LONG         $0x4046b262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(R10*2), Z22
+
+	// VDPBF16PS Z20, Z22, Z4
+	LONG $0x404eb262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z5
+	LONG         $0x404eb262
+	WORD         $0xed52
+	VBROADCASTSS (DI)(R11*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z6
+	LONG $0x4046b262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z7
+	LONG         $0x4046b262
+	WORD         $0xfd52
+	VBROADCASTSS (DI)(R10*4), Z22
+
+	// VDPBF16PS Z20, Z22, Z8
+	LONG $0x404e3262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z9
+	LONG         $0x404e3262
+	WORD         $0xcd52
+	VBROADCASTSS (R13), Z23
+
+	// VDPBF16PS Z20, Z23, Z10
+	LONG $0x40463262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z11
+	LONG         $0x40463262
+	WORD         $0xdd52
+	VBROADCASTSS (R13)(R10*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z12
+	LONG $0x404e3262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z13
+	LONG         $0x404e3262
+	WORD         $0xed52
+	VBROADCASTSS (R13)(R10*2), Z23
+
+	// VDPBF16PS Z20, Z23, Z14
+	LONG $0x40463262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z15
+	LONG         $0x40463262
+	WORD         $0xfd52
+	VBROADCASTSS (R13)(R11*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z16
+	LONG $0x404ea262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z17
+	LONG         $0x404ea262
+	WORD         $0xcd52
+	VBROADCASTSS (R13)(R10*4), Z23
+
+	// VDPBF16PS Z20, Z23, Z18
+	LONG $0x4046a262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z19
+	LONG         $0x4046a262
+	WORD         $0xdd52
+	VMOVUPS      64(BX), Z20
+	VMOVUPS      1088(BX), Z21
+	VBROADCASTSS 4(DI), Z22
+
+	// VDPBF16PS Z20, Z22, Z0
+	LONG $0x404eb262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z1
+	LONG         $0x404eb262
+	WORD         $0xcd52
+	VBROADCASTSS 4(DI)(R10*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z2
+	LONG $0x4046b262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z3
+	LONG         $0x4046b262
+	WORD         $0xdd52
+	VBROADCASTSS 4(DI)(R10*2), Z22
+
+	// VDPBF16PS Z20, Z22, Z4
+	LONG $0x404eb262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z5
+	LONG         $0x404eb262
+	WORD         $0xed52
+	VBROADCASTSS 4(DI)(R11*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z6
+	LONG $0x4046b262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z7
+	LONG         $0x4046b262
+	WORD         $0xfd52
+	VBROADCASTSS 4(DI)(R10*4), Z22
+
+	// VDPBF16PS Z20, Z22, Z8
+	LONG $0x404e3262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z9
+	LONG         $0x404e3262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13), Z23
+
+	// VDPBF16PS Z20, Z23, Z10
+	LONG $0x40463262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z11
+	LONG         $0x40463262
+	WORD         $0xdd52
+	VBROADCASTSS 4(R13)(R10*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z12
+	LONG $0x404e3262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z13
+	LONG         $0x404e3262
+	WORD         $0xed52
+	VBROADCASTSS 4(R13)(R10*2), Z23
+
+	// VDPBF16PS Z20, Z23, Z14
+	LONG $0x40463262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z15
+	LONG         $0x40463262
+	WORD         $0xfd52
+	VBROADCASTSS 4(R13)(R11*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z16
+	LONG $0x404ea262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z17
+	LONG         $0x404ea262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13)(R10*4), Z23
+
+	// VDPBF16PS Z20, Z23, Z18
+	LONG $0x4046a262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z19
+	LONG         $0x4046a262
+	WORD         $0xdd52
+	VMOVUPS      128(BX), Z20
+	VMOVUPS      1152(BX), Z21
+	VBROADCASTSS 8(DI), Z22
+
+	// VDPBF16PS Z20, Z22, Z0
+	LONG $0x404eb262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z1
+	LONG         $0x404eb262
+	WORD         $0xcd52
+	VBROADCASTSS 8(DI)(R10*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z2
+	LONG $0x4046b262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z3
+	LONG         $0x4046b262
+	WORD         $0xdd52
+	VBROADCASTSS 8(DI)(R10*2), Z22
+
+	// VDPBF16PS Z20, Z22, Z4
+	LONG $0x404eb262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z5
+	LONG         $0x404eb262
+	WORD         $0xed52
+	VBROADCASTSS 8(DI)(R11*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z6
+	LONG $0x4046b262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z7
+	LONG         $0x4046b262
+	WORD         $0xfd52
+	VBROADCASTSS 8(DI)(R10*4), Z22
+
+	// VDPBF16PS Z20, Z22, Z8
+	LONG $0x404e3262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z9
+	LONG         $0x404e3262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13), Z23
+
+	// VDPBF16PS Z20, Z23, Z10
+	LONG $0x40463262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z11
+	LONG         $0x40463262
+	WORD         $0xdd52
+	VBROADCASTSS 8(R13)(R10*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z12
+	LONG $0x404e3262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z13
+	LONG         $0x404e3262
+	WORD         $0xed52
+	VBROADCASTSS 8(R13)(R10*2), Z23
+
+	// VDPBF16PS Z20, Z23, Z14
+	LONG $0x40463262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z15
+	LONG         $0x40463262
+	WORD         $0xfd52
+	VBROADCASTSS 8(R13)(R11*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z16
+	LONG $0x404ea262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z17
+	LONG         $0x404ea262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13)(R10*4), Z23
+
+	// VDPBF16PS Z20, Z23, Z18
+	LONG $0x4046a262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z19
+	LONG         $0x4046a262
+	WORD         $0xdd52
+	VMOVUPS      192(BX), Z20
+	VMOVUPS      1216(BX), Z21
+	VBROADCASTSS 12(DI), Z22
+
+	// VDPBF16PS Z20, Z22, Z0
+	LONG $0x404eb262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z1
+	LONG         $0x404eb262
+	WORD         $0xcd52
+	VBROADCASTSS 12(DI)(R10*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z2
+	LONG $0x4046b262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z3
+	LONG         $0x4046b262
+	WORD         $0xdd52
+	VBROADCASTSS 12(DI)(R10*2), Z22
+
+	// VDPBF16PS Z20, Z22, Z4
+	LONG $0x404eb262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z5
+	LONG         $0x404eb262
+	WORD         $0xed52
+	VBROADCASTSS 12(DI)(R11*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z6
+	LONG $0x4046b262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z7
+	LONG         $0x4046b262
+	WORD         $0xfd52
+	VBROADCASTSS 12(DI)(R10*4), Z22
+
+	// VDPBF16PS Z20, Z22, Z8
+	LONG $0x404e3262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z9
+	LONG         $0x404e3262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13), Z23
+
+	// VDPBF16PS Z20, Z23, Z10
+	LONG $0x40463262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z11
+	LONG         $0x40463262
+	WORD         $0xdd52
+	VBROADCASTSS 12(R13)(R10*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z12
+	LONG $0x404e3262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z13
+	LONG         $0x404e3262
+	WORD         $0xed52
+	VBROADCASTSS 12(R13)(R10*2), Z23
+
+	// VDPBF16PS Z20, Z23, Z14
+	LONG $0x40463262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z15
+	LONG         $0x40463262
+	WORD         $0xfd52
+	VBROADCASTSS 12(R13)(R11*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z16
+	LONG $0x404ea262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z17
+	LONG         $0x404ea262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13)(R10*4), Z23
+
+	// VDPBF16PS Z20, Z23, Z18
+	LONG $0x4046a262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z19
+	LONG  $0x4046a262
+	WORD  $0xdd52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z20
+	VMOVUPS      1024(BX), Z21
+	VBROADCASTSS (DI), Z22
+
+	// VDPBF16PS Z20, Z22, Z0
+	LONG $0x404eb262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z1
+	LONG         $0x404eb262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(R10*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z2
+	LONG $0x4046b262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z3
+	LONG         $0x4046b262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(R10*2), Z22
+
+	// VDPBF16PS Z20, Z22, Z4
+	LONG $0x404eb262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z5
+	LONG         $0x404eb262
+	WORD         $0xed52
+	VBROADCASTSS (DI)(R11*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z6
+	LONG $0x4046b262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z7
+	LONG         $0x4046b262
+	WORD         $0xfd52
+	VBROADCASTSS (DI)(R10*4), Z22
+
+	// VDPBF16PS Z20, Z22, Z8
+	LONG $0x404e3262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z9
+	LONG         $0x404e3262
+	WORD         $0xcd52
+	VBROADCASTSS (R13), Z23
+
+	// VDPBF16PS Z20, Z23, Z10
+	LONG $0x40463262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z11
+	LONG         $0x40463262
+	WORD         $0xdd52
+	VBROADCASTSS (R13)(R10*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z12
+	LONG $0x404e3262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z13
+	LONG         $0x404e3262
+	WORD         $0xed52
+	VBROADCASTSS (R13)(R10*2), Z23
+
+	// VDPBF16PS Z20, Z23, Z14
+	LONG $0x40463262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z15
+	LONG         $0x40463262
+	WORD         $0xfd52
+	VBROADCASTSS (R13)(R11*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z16
+	LONG $0x404ea262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z17
+	LONG         $0x404ea262
+	WORD         $0xcd52
+	VBROADCASTSS (R13)(R10*4), Z23
+
+	// VDPBF16PS Z20, Z23, Z18
+	LONG $0x4046a262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z19
+	LONG         $0x4046a262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z20
+	VMOVUPS      1088(BX), Z21
+	VBROADCASTSS 4(DI), Z22
+
+	// VDPBF16PS Z20, Z22, Z0
+	LONG $0x404eb262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z1
+	LONG         $0x404eb262
+	WORD         $0xcd52
+	VBROADCASTSS 4(DI)(R10*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z2
+	LONG $0x4046b262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z3
+	LONG         $0x4046b262
+	WORD         $0xdd52
+	VBROADCASTSS 4(DI)(R10*2), Z22
+
+	// VDPBF16PS Z20, Z22, Z4
+	LONG $0x404eb262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z5
+	LONG         $0x404eb262
+	WORD         $0xed52
+	VBROADCASTSS 4(DI)(R11*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z6
+	LONG $0x4046b262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z7
+	LONG         $0x4046b262
+	WORD         $0xfd52
+	VBROADCASTSS 4(DI)(R10*4), Z22
+
+	// VDPBF16PS Z20, Z22, Z8
+	LONG $0x404e3262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z9
+	LONG         $0x404e3262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13), Z23
+
+	// VDPBF16PS Z20, Z23, Z10
+	LONG $0x40463262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z11
+	LONG         $0x40463262
+	WORD         $0xdd52
+	VBROADCASTSS 4(R13)(R10*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z12
+	LONG $0x404e3262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z13
+	LONG         $0x404e3262
+	WORD         $0xed52
+	VBROADCASTSS 4(R13)(R10*2), Z23
+
+	// VDPBF16PS Z20, Z23, Z14
+	LONG $0x40463262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z15
+	LONG         $0x40463262
+	WORD         $0xfd52
+	VBROADCASTSS 4(R13)(R11*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z16
+	LONG $0x404ea262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z17
+	LONG         $0x404ea262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13)(R10*4), Z23
+
+	// VDPBF16PS Z20, Z23, Z18
+	LONG $0x4046a262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z19
+	LONG         $0x4046a262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z20
+	VMOVUPS      1152(BX), Z21
+	VBROADCASTSS 8(DI), Z22
+
+	// VDPBF16PS Z20, Z22, Z0
+	LONG $0x404eb262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z1
+	LONG         $0x404eb262
+	WORD         $0xcd52
+	VBROADCASTSS 8(DI)(R10*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z2
+	LONG $0x4046b262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z3
+	LONG         $0x4046b262
+	WORD         $0xdd52
+	VBROADCASTSS 8(DI)(R10*2), Z22
+
+	// VDPBF16PS Z20, Z22, Z4
+	LONG $0x404eb262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z5
+	LONG         $0x404eb262
+	WORD         $0xed52
+	VBROADCASTSS 8(DI)(R11*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z6
+	LONG $0x4046b262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z7
+	LONG         $0x4046b262
+	WORD         $0xfd52
+	VBROADCASTSS 8(DI)(R10*4), Z22
+
+	// VDPBF16PS Z20, Z22, Z8
+	LONG $0x404e3262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z9
+	LONG         $0x404e3262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13), Z23
+
+	// VDPBF16PS Z20, Z23, Z10
+	LONG $0x40463262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z11
+	LONG         $0x40463262
+	WORD         $0xdd52
+	VBROADCASTSS 8(R13)(R10*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z12
+	LONG $0x404e3262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z13
+	LONG         $0x404e3262
+	WORD         $0xed52
+	VBROADCASTSS 8(R13)(R10*2), Z23
+
+	// VDPBF16PS Z20, Z23, Z14
+	LONG $0x40463262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z15
+	LONG         $0x40463262
+	WORD         $0xfd52
+	VBROADCASTSS 8(R13)(R11*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z16
+	LONG $0x404ea262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z17
+	LONG         $0x404ea262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13)(R10*4), Z23
+
+	// VDPBF16PS Z20, Z23, Z18
+	LONG $0x4046a262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z19
+	LONG         $0x4046a262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z20
+	VMOVUPS      1216(BX), Z21
+	VBROADCASTSS 12(DI), Z22
+
+	// VDPBF16PS Z20, Z22, Z0
+	LONG $0x404eb262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z1
+	LONG         $0x404eb262
+	WORD         $0xcd52
+	VBROADCASTSS 12(DI)(R10*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z2
+	LONG $0x4046b262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z3
+	LONG         $0x4046b262
+	WORD         $0xdd52
+	VBROADCASTSS 12(DI)(R10*2), Z22
+
+	// VDPBF16PS Z20, Z22, Z4
+	LONG $0x404eb262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z5
+	LONG         $0x404eb262
+	WORD         $0xed52
+	VBROADCASTSS 12(DI)(R11*1), Z23
+
+	// VDPBF16PS Z20, Z23, Z6
+	LONG $0x4046b262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z7
+	LONG         $0x4046b262
+	WORD         $0xfd52
+	VBROADCASTSS 12(DI)(R10*4), Z22
+
+	// VDPBF16PS Z20, Z22, Z8
+	LONG $0x404e3262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z9
+	LONG         $0x404e3262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13), Z23
+
+	// VDPBF16PS Z20, Z23, Z10
+	LONG $0x40463262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z11
+	LONG         $0x40463262
+	WORD         $0xdd52
+	VBROADCASTSS 12(R13)(R10*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z12
+	LONG $0x404e3262
+	WORD $0xe452
+
+	// VDPBF16PS Z21, Z22, Z13
+	LONG         $0x404e3262
+	WORD         $0xed52
+	VBROADCASTSS 12(R13)(R10*2), Z23
+
+	// VDPBF16PS Z20, Z23, Z14
+	LONG $0x40463262
+	WORD $0xf452
+
+	// VDPBF16PS Z21, Z23, Z15
+	LONG         $0x40463262
+	WORD         $0xfd52
+	VBROADCASTSS 12(R13)(R11*1), Z22
+
+	// VDPBF16PS Z20, Z22, Z16
+	LONG $0x404ea262
+	WORD $0xc452
+
+	// VDPBF16PS Z21, Z22, Z17
+	LONG         $0x404ea262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13)(R10*4), Z23
+
+	// VDPBF16PS Z20, Z23, Z18
+	LONG $0x4046a262
+	WORD $0xd452
+
+	// VDPBF16PS Z21, Z23, Z19
+	LONG  $0x4046a262
+	WORD  $0xdd52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS 128(SI), Z4, Z4
+	VADDPS 192(SI), Z6, Z6
+	VADDPS 256(SI), Z8, Z8
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z12, Z12
+	VADDPS 128(DI), Z14, Z14
+	VADDPS 192(DI), Z16, Z16
+	VADDPS 256(DI), Z18, Z18
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS 128(SI), Z5, Z5
+	VADDPS 192(SI), Z7, Z7
+	VADDPS 256(SI), Z9, Z9
+	VADDPS (DI), Z11, Z11
+	VADDPS 64(DI), Z13, Z13
+	VADDPS 128(DI), Z15, Z15
+	VADDPS 192(DI), Z17, Z17
+	VADDPS 256(DI), Z19, Z19
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z20
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z22
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z20, Z0
+	VMINPS       Z0, Z22, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z20, Z2
+	VMINPS       Z2, Z22, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z20, Z4
+	VMINPS       Z4, Z22, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z20, Z6
+	VMINPS       Z6, Z22, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z20, Z8
+	VMINPS       Z8, Z22, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z20, Z10
+	VMINPS       Z10, Z22, Z10
+	VMOVUPS      Z10, (DI)
+	VMAXPS       Z12, Z20, Z12
+	VMINPS       Z12, Z22, Z12
+	VMOVUPS      Z12, 64(DI)
+	VMAXPS       Z14, Z20, Z14
+	VMINPS       Z14, Z22, Z14
+	VMOVUPS      Z14, 128(DI)
+	VMAXPS       Z16, Z20, Z16
+	VMINPS       Z16, Z22, Z16
+	VMOVUPS      Z16, 192(DI)
+	VMAXPS       Z18, Z20, Z18
+	VMINPS       Z18, Z22, Z18
+	VMOVUPS      Z18, 256(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z22, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z20, Z3
+	VMINPS       Z3, Z22, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z20, Z5
+	VMINPS       Z5, Z22, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z20, Z7
+	VMINPS       Z7, Z22, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z20, Z9
+	VMINPS       Z9, Z22, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z20, Z11
+	VMINPS       Z11, Z22, Z11
+	VMOVUPS      Z11, (DI)
+	VMAXPS       Z13, Z20, Z13
+	VMINPS       Z13, Z22, Z13
+	VMOVUPS      Z13, 64(DI)
+	VMAXPS       Z15, Z20, Z15
+	VMINPS       Z15, Z22, Z15
+	VMOVUPS      Z15, 128(DI)
+	VMAXPS       Z17, Z20, Z17
+	VMINPS       Z17, Z22, Z17
+	VMOVUPS      Z17, 192(DI)
+	VMAXPS       Z19, Z20, Z19
+	VMINPS       Z19, Z22, Z19
+	VMOVUPS      Z19, 256(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z20, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z20, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z20, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z20, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z20, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z20, Z10
+	VMOVUPS Z10, (DI)
+	VMAXPS  Z12, Z20, Z12
+	VMOVUPS Z12, 64(DI)
+	VMAXPS  Z14, Z20, Z14
+	VMOVUPS Z14, 128(DI)
+	VMAXPS  Z16, Z20, Z16
+	VMOVUPS Z16, 192(DI)
+	VMAXPS  Z18, Z20, Z18
+	VMOVUPS Z18, 256(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z20, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z20, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z20, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z20, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z20, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z20, Z11
+	VMOVUPS Z11, (DI)
+	VMAXPS  Z13, Z20, Z13
+	VMOVUPS Z13, 64(DI)
+	VMAXPS  Z15, Z20, Z15
+	VMOVUPS Z15, 128(DI)
+	VMAXPS  Z17, Z20, Z17
+	VMOVUPS Z17, 192(DI)
+	VMAXPS  Z19, Z20, Z19
+	VMOVUPS Z19, 256(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z12, 64(DI)
+	VMOVUPS Z14, 128(DI)
+	VMOVUPS Z16, 192(DI)
+	VMOVUPS Z18, 256(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, (DI)
+	VMOVUPS Z13, 64(DI)
+	VMOVUPS Z15, 128(DI)
+	VMOVUPS Z17, 192(DI)
+	VMOVUPS Z19, 256(DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z23
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z20
+	VPANDD       (SI), Z23, Z21
+	VADDPS       Z20, Z0, Z0
+	VADDPS       Z21, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z20
+	VPANDD       64(SI), Z23, Z21
+	VADDPS       Z20, Z2, Z2
+	VADDPS       Z21, Z3, Z3
+	VPSLLD       $0x10, 128(SI), Z20
+	VPANDD       128(SI), Z23, Z21
+	VADDPS       Z20, Z4, Z4
+	VADDPS       Z21, Z5, Z5
+	VPSLLD       $0x10, 192(SI), Z20
+	VPANDD       192(SI), Z23, Z21
+	VADDPS       Z20, Z6, Z6
+	VADDPS       Z21, Z7, Z7
+	VPSLLD       $0x10, 256(SI), Z20
+	VPANDD       256(SI), Z23, Z21
+	VADDPS       Z20, Z8, Z8
+	VADDPS       Z21, Z9, Z9
+	VPSLLD       $0x10, (DI), Z20
+	VPANDD       (DI), Z23, Z21
+	VADDPS       Z20, Z10, Z10
+	VADDPS       Z21, Z11, Z11
+	VPSLLD       $0x10, 64(DI), Z20
+	VPANDD       64(DI), Z23, Z21
+	VADDPS       Z20, Z12, Z12
+	VADDPS       Z21, Z13, Z13
+	VPSLLD       $0x10, 128(DI), Z20
+	VPANDD       128(DI), Z23, Z21
+	VADDPS       Z20, Z14, Z14
+	VADDPS       Z21, Z15, Z15
+	VPSLLD       $0x10, 192(DI), Z20
+	VPANDD       192(DI), Z23, Z21
+	VADDPS       Z20, Z16, Z16
+	VADDPS       Z21, Z17, Z17
+	VPSLLD       $0x10, 256(DI), Z20
+	VPANDD       256(DI), Z23, Z21
+	VADDPS       Z20, Z18, Z18
+	VADDPS       Z21, Z19, Z19
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z20
+	VBROADCASTSS ConvF32_High+0(AX), Z21
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z22
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z20, Z0
+	VMINPS       Z0, Z21, Z0
+	VPADDD       Z22, Z0, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z21, Z1
+	VPADDD       Z22, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z23, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z20, Z2
+	VMINPS       Z2, Z21, Z2
+	VPADDD       Z22, Z2, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMINPS       Z3, Z21, Z3
+	VPADDD       Z22, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z23, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z20, Z4
+	VMINPS       Z4, Z21, Z4
+	VPADDD       Z22, Z4, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMINPS       Z5, Z21, Z5
+	VPADDD       Z22, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z23, Z5, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z20, Z6
+	VMINPS       Z6, Z21, Z6
+	VPADDD       Z22, Z6, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMINPS       Z7, Z21, Z7
+	VPADDD       Z22, Z7, Z7
+	VPSRLD       $0x10, Z6, Z6
+	VPTERNLOGD   $0xf8, Z23, Z7, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z20, Z8
+	VMINPS       Z8, Z21, Z8
+	VPADDD       Z22, Z8, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMINPS       Z9, Z21, Z9
+	VPADDD       Z22, Z9, Z9
+	VPSRLD       $0x10, Z8, Z8
+	VPTERNLOGD   $0xf8, Z23, Z9, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z20, Z10
+	VMINPS       Z10, Z21, Z10
+	VPADDD       Z22, Z10, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMINPS       Z11, Z21, Z11
+	VPADDD       Z22, Z11, Z11
+	VPSRLD       $0x10, Z10, Z10
+	VPTERNLOGD   $0xf8, Z23, Z11, Z10
+	VMOVUPS      Z10, (DI)
+	VMAXPS       Z12, Z20, Z12
+	VMINPS       Z12, Z21, Z12
+	VPADDD       Z22, Z12, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMINPS       Z13, Z21, Z13
+	VPADDD       Z22, Z13, Z13
+	VPSRLD       $0x10, Z12, Z12
+	VPTERNLOGD   $0xf8, Z23, Z13, Z12
+	VMOVUPS      Z12, 64(DI)
+	VMAXPS       Z14, Z20, Z14
+	VMINPS       Z14, Z21, Z14
+	VPADDD       Z22, Z14, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMINPS       Z15, Z21, Z15
+	VPADDD       Z22, Z15, Z15
+	VPSRLD       $0x10, Z14, Z14
+	VPTERNLOGD   $0xf8, Z23, Z15, Z14
+	VMOVUPS      Z14, 128(DI)
+	VMAXPS       Z16, Z20, Z16
+	VMINPS       Z16, Z21, Z16
+	VPADDD       Z22, Z16, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMINPS       Z17, Z21, Z17
+	VPADDD       Z22, Z17, Z17
+	VPSRLD       $0x10, Z16, Z16
+	VPTERNLOGD   $0xf8, Z23, Z17, Z16
+	VMOVUPS      Z16, 192(DI)
+	VMAXPS       Z18, Z20, Z18
+	VMINPS       Z18, Z21, Z18
+	VPADDD       Z22, Z18, Z18
+	VMAXPS       Z19, Z20, Z19
+	VMINPS       Z19, Z21, Z19
+	VPADDD       Z22, Z19, Z19
+	VPSRLD       $0x10, Z18, Z18
+	VPTERNLOGD   $0xf8, Z23, Z19, Z18
+	VMOVUPS      Z18, 256(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_11x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_11x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z22
+	VMOVUPS      1024(BX), Z23
+	VBROADCASTSS (DI), Z24
+
+	// VDPBF16PS Z22, Z24, Z0
+	LONG $0x403eb262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z1
+	LONG         $0x403eb262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z2
+	LONG $0x4036b262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z3
+	LONG         $0x4036b262
+	WORD         $0xdf52
+	VBROADCASTSS (DI)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z4
+	LONG $0x403eb262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z5
+	LONG         $0x403eb262
+	WORD         $0xef52
+	VBROADCASTSS (DI)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z6
+	LONG $0x4036b262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z7
+	LONG         $0x4036b262
+	WORD         $0xff52
+	VBROADCASTSS (DI)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z8
+	LONG $0x403e3262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z9
+	LONG         $0x403e3262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(R15*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z10
+	LONG $0x40363262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z11
+	LONG         $0x40363262
+	WORD         $0xdf52
+	VBROADCASTSS (R13), Z24
+
+	// VDPBF16PS Z22, Z24, Z12
+	LONG $0x403e3262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z13
+	LONG         $0x403e3262
+	WORD         $0xef52
+	VBROADCASTSS (R13)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z14
+	LONG $0x40363262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z15
+	LONG         $0x40363262
+	WORD         $0xff52
+	VBROADCASTSS (R13)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z16
+	LONG $0x403ea262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z17
+	LONG         $0x403ea262
+	WORD         $0xcf52
+	VBROADCASTSS (R13)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z18
+	LONG $0x4036a262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z19
+	LONG         $0x4036a262
+	WORD         $0xdf52
+	VBROADCASTSS (R13)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z20
+	LONG $0x403ea262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z21
+	LONG         $0x403ea262
+	WORD         $0xef52
+	VMOVUPS      64(BX), Z22
+	VMOVUPS      1088(BX), Z23
+	VBROADCASTSS 4(DI), Z24
+
+	// VDPBF16PS Z22, Z24, Z0
+	LONG $0x403eb262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z1
+	LONG         $0x403eb262
+	WORD         $0xcf52
+	VBROADCASTSS 4(DI)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z2
+	LONG $0x4036b262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z3
+	LONG         $0x4036b262
+	WORD         $0xdf52
+	VBROADCASTSS 4(DI)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z4
+	LONG $0x403eb262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z5
+	LONG         $0x403eb262
+	WORD         $0xef52
+	VBROADCASTSS 4(DI)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z6
+	LONG $0x4036b262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z7
+	LONG         $0x4036b262
+	WORD         $0xff52
+	VBROADCASTSS 4(DI)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z8
+	LONG $0x403e3262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z9
+	LONG         $0x403e3262
+	WORD         $0xcf52
+	VBROADCASTSS 4(DI)(R15*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z10
+	LONG $0x40363262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z11
+	LONG         $0x40363262
+	WORD         $0xdf52
+	VBROADCASTSS 4(R13), Z24
+
+	// VDPBF16PS Z22, Z24, Z12
+	LONG $0x403e3262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z13
+	LONG         $0x403e3262
+	WORD         $0xef52
+	VBROADCASTSS 4(R13)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z14
+	LONG $0x40363262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z15
+	LONG         $0x40363262
+	WORD         $0xff52
+	VBROADCASTSS 4(R13)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z16
+	LONG $0x403ea262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z17
+	LONG         $0x403ea262
+	WORD         $0xcf52
+	VBROADCASTSS 4(R13)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z18
+	LONG $0x4036a262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z19
+	LONG         $0x4036a262
+	WORD         $0xdf52
+	VBROADCASTSS 4(R13)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z20
+	LONG $0x403ea262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z21
+	LONG         $0x403ea262
+	WORD         $0xef52
+	VMOVUPS      128(BX), Z22
+	VMOVUPS      1152(BX), Z23
+	VBROADCASTSS 8(DI), Z24
+
+	// VDPBF16PS Z22, Z24, Z0
+	LONG $0x403eb262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z1
+	LONG         $0x403eb262
+	WORD         $0xcf52
+	VBROADCASTSS 8(DI)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z2
+	LONG $0x4036b262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z3
+	LONG         $0x4036b262
+	WORD         $0xdf52
+	VBROADCASTSS 8(DI)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z4
+	LONG $0x403eb262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z5
+	LONG         $0x403eb262
+	WORD         $0xef52
+	VBROADCASTSS 8(DI)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z6
+	LONG $0x4036b262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z7
+	LONG         $0x4036b262
+	WORD         $0xff52
+	VBROADCASTSS 8(DI)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z8
+	LONG $0x403e3262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z9
+	LONG         $0x403e3262
+	WORD         $0xcf52
+	VBROADCASTSS 8(DI)(R15*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z10
+	LONG $0x40363262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z11
+	LONG         $0x40363262
+	WORD         $0xdf52
+	VBROADCASTSS 8(R13), Z24
+
+	// VDPBF16PS Z22, Z24, Z12
+	LONG $0x403e3262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z13
+	LONG         $0x403e3262
+	WORD         $0xef52
+	VBROADCASTSS 8(R13)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z14
+	LONG $0x40363262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z15
+	LONG         $0x40363262
+	WORD         $0xff52
+	VBROADCASTSS 8(R13)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z16
+	LONG $0x403ea262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z17
+	LONG         $0x403ea262
+	WORD         $0xcf52
+	VBROADCASTSS 8(R13)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z18
+	LONG $0x4036a262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z19
+	LONG         $0x4036a262
+	WORD         $0xdf52
+	VBROADCASTSS 8(R13)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z20
+	LONG $0x403ea262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z21
+	LONG         $0x403ea262
+	WORD         $0xef52
+	VMOVUPS      192(BX), Z22
+	VMOVUPS      1216(BX), Z23
+	VBROADCASTSS 12(DI), Z24
+
+	// VDPBF16PS Z22, Z24, Z0
+	LONG $0x403eb262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z1
+	LONG         $0x403eb262
+	WORD         $0xcf52
+	VBROADCASTSS 12(DI)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z2
+	LONG $0x4036b262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z3
+	LONG         $0x4036b262
+	WORD         $0xdf52
+	VBROADCASTSS 12(DI)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z4
+	LONG $0x403eb262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z5
+	LONG         $0x403eb262
+	WORD         $0xef52
+	VBROADCASTSS 12(DI)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z6
+	LONG $0x4036b262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z7
+	LONG         $0x4036b262
+	WORD         $0xff52
+	VBROADCASTSS 12(DI)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z8
+	LONG $0x403e3262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z9
+	LONG         $0x403e3262
+	WORD         $0xcf52
+	VBROADCASTSS 12(DI)(R15*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z10
+	LONG $0x40363262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z11
+	LONG         $0x40363262
+	WORD         $0xdf52
+	VBROADCASTSS 12(R13), Z24
+
+	// VDPBF16PS Z22, Z24, Z12
+	LONG $0x403e3262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z13
+	LONG         $0x403e3262
+	WORD         $0xef52
+	VBROADCASTSS 12(R13)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z14
+	LONG $0x40363262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z15
+	LONG         $0x40363262
+	WORD         $0xff52
+	VBROADCASTSS 12(R13)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z16
+	LONG $0x403ea262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z17
+	LONG         $0x403ea262
+	WORD         $0xcf52
+	VBROADCASTSS 12(R13)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z18
+	LONG $0x4036a262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z19
+	LONG         $0x4036a262
+	WORD         $0xdf52
+	VBROADCASTSS 12(R13)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z20
+	LONG $0x403ea262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z21
+	LONG  $0x403ea262
+	WORD  $0xef52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z22
+	VMOVUPS      1024(BX), Z23
+	VBROADCASTSS (DI), Z24
+
+	// VDPBF16PS Z22, Z24, Z0
+	LONG $0x403eb262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z1
+	LONG         $0x403eb262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z2
+	LONG $0x4036b262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z3
+	LONG         $0x4036b262
+	WORD         $0xdf52
+	VBROADCASTSS (DI)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z4
+	LONG $0x403eb262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z5
+	LONG         $0x403eb262
+	WORD         $0xef52
+	VBROADCASTSS (DI)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z6
+	LONG $0x4036b262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z7
+	LONG         $0x4036b262
+	WORD         $0xff52
+	VBROADCASTSS (DI)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z8
+	LONG $0x403e3262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z9
+	LONG         $0x403e3262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(R15*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z10
+	LONG $0x40363262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z11
+	LONG         $0x40363262
+	WORD         $0xdf52
+	VBROADCASTSS (R13), Z24
+
+	// VDPBF16PS Z22, Z24, Z12
+	LONG $0x403e3262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z13
+	LONG         $0x403e3262
+	WORD         $0xef52
+	VBROADCASTSS (R13)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z14
+	LONG $0x40363262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z15
+	LONG         $0x40363262
+	WORD         $0xff52
+	VBROADCASTSS (R13)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z16
+	LONG $0x403ea262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z17
+	LONG         $0x403ea262
+	WORD         $0xcf52
+	VBROADCASTSS (R13)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z18
+	LONG $0x4036a262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z19
+	LONG         $0x4036a262
+	WORD         $0xdf52
+	VBROADCASTSS (R13)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z20
+	LONG $0x403ea262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z21
+	LONG         $0x403ea262
+	WORD         $0xef52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z22
+	VMOVUPS      1088(BX), Z23
+	VBROADCASTSS 4(DI), Z24
+
+	// VDPBF16PS Z22, Z24, Z0
+	LONG $0x403eb262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z1
+	LONG         $0x403eb262
+	WORD         $0xcf52
+	VBROADCASTSS 4(DI)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z2
+	LONG $0x4036b262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z3
+	LONG         $0x4036b262
+	WORD         $0xdf52
+	VBROADCASTSS 4(DI)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z4
+	LONG $0x403eb262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z5
+	LONG         $0x403eb262
+	WORD         $0xef52
+	VBROADCASTSS 4(DI)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z6
+	LONG $0x4036b262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z7
+	LONG         $0x4036b262
+	WORD         $0xff52
+	VBROADCASTSS 4(DI)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z8
+	LONG $0x403e3262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z9
+	LONG         $0x403e3262
+	WORD         $0xcf52
+	VBROADCASTSS 4(DI)(R15*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z10
+	LONG $0x40363262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z11
+	LONG         $0x40363262
+	WORD         $0xdf52
+	VBROADCASTSS 4(R13), Z24
+
+	// VDPBF16PS Z22, Z24, Z12
+	LONG $0x403e3262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z13
+	LONG         $0x403e3262
+	WORD         $0xef52
+	VBROADCASTSS 4(R13)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z14
+	LONG $0x40363262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z15
+	LONG         $0x40363262
+	WORD         $0xff52
+	VBROADCASTSS 4(R13)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z16
+	LONG $0x403ea262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z17
+	LONG         $0x403ea262
+	WORD         $0xcf52
+	VBROADCASTSS 4(R13)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z18
+	LONG $0x4036a262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z19
+	LONG         $0x4036a262
+	WORD         $0xdf52
+	VBROADCASTSS 4(R13)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z20
+	LONG $0x403ea262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z21
+	LONG         $0x403ea262
+	WORD         $0xef52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z22
+	VMOVUPS      1152(BX), Z23
+	VBROADCASTSS 8(DI), Z24
+
+	// VDPBF16PS Z22, Z24, Z0
+	LONG $0x403eb262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z1
+	LONG         $0x403eb262
+	WORD         $0xcf52
+	VBROADCASTSS 8(DI)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z2
+	LONG $0x4036b262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z3
+	LONG         $0x4036b262
+	WORD         $0xdf52
+	VBROADCASTSS 8(DI)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z4
+	LONG $0x403eb262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z5
+	LONG         $0x403eb262
+	WORD         $0xef52
+	VBROADCASTSS 8(DI)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z6
+	LONG $0x4036b262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z7
+	LONG         $0x4036b262
+	WORD         $0xff52
+	VBROADCASTSS 8(DI)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z8
+	LONG $0x403e3262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z9
+	LONG         $0x403e3262
+	WORD         $0xcf52
+	VBROADCASTSS 8(DI)(R15*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z10
+	LONG $0x40363262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z11
+	LONG         $0x40363262
+	WORD         $0xdf52
+	VBROADCASTSS 8(R13), Z24
+
+	// VDPBF16PS Z22, Z24, Z12
+	LONG $0x403e3262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z13
+	LONG         $0x403e3262
+	WORD         $0xef52
+	VBROADCASTSS 8(R13)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z14
+	LONG $0x40363262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z15
+	LONG         $0x40363262
+	WORD         $0xff52
+	VBROADCASTSS 8(R13)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z16
+	LONG $0x403ea262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z17
+	LONG         $0x403ea262
+	WORD         $0xcf52
+	VBROADCASTSS 8(R13)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z18
+	LONG $0x4036a262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z19
+	LONG         $0x4036a262
+	WORD         $0xdf52
+	VBROADCASTSS 8(R13)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z20
+	LONG $0x403ea262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z21
+	LONG         $0x403ea262
+	WORD         $0xef52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z22
+	VMOVUPS      1216(BX), Z23
+	VBROADCASTSS 12(DI), Z24
+
+	// VDPBF16PS Z22, Z24, Z0
+	LONG $0x403eb262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z1
+	LONG         $0x403eb262
+	WORD         $0xcf52
+	VBROADCASTSS 12(DI)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z2
+	LONG $0x4036b262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z3
+	LONG         $0x4036b262
+	WORD         $0xdf52
+	VBROADCASTSS 12(DI)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z4
+	LONG $0x403eb262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z5
+	LONG         $0x403eb262
+	WORD         $0xef52
+	VBROADCASTSS 12(DI)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z6
+	LONG $0x4036b262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z7
+	LONG         $0x4036b262
+	WORD         $0xff52
+	VBROADCASTSS 12(DI)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z8
+	LONG $0x403e3262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z9
+	LONG         $0x403e3262
+	WORD         $0xcf52
+	VBROADCASTSS 12(DI)(R15*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z10
+	LONG $0x40363262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z11
+	LONG         $0x40363262
+	WORD         $0xdf52
+	VBROADCASTSS 12(R13), Z24
+
+	// VDPBF16PS Z22, Z24, Z12
+	LONG $0x403e3262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z13
+	LONG         $0x403e3262
+	WORD         $0xef52
+	VBROADCASTSS 12(R13)(R10*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z14
+	LONG $0x40363262
+	WORD $0xf652
+
+	// VDPBF16PS Z23, Z25, Z15
+	LONG         $0x40363262
+	WORD         $0xff52
+	VBROADCASTSS 12(R13)(R10*2), Z24
+
+	// VDPBF16PS Z22, Z24, Z16
+	LONG $0x403ea262
+	WORD $0xc652
+
+	// VDPBF16PS Z23, Z24, Z17
+	LONG         $0x403ea262
+	WORD         $0xcf52
+	VBROADCASTSS 12(R13)(R11*1), Z25
+
+	// VDPBF16PS Z22, Z25, Z18
+	LONG $0x4036a262
+	WORD $0xd652
+
+	// VDPBF16PS Z23, Z25, Z19
+	LONG         $0x4036a262
+	WORD         $0xdf52
+	VBROADCASTSS 12(R13)(R10*4), Z24
+
+	// VDPBF16PS Z22, Z24, Z20
+	LONG $0x403ea262
+	WORD $0xe652
+
+	// VDPBF16PS Z23, Z24, Z21
+	LONG  $0x403ea262
+	WORD  $0xef52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS 128(SI), Z4, Z4
+	VADDPS 192(SI), Z6, Z6
+	VADDPS 256(SI), Z8, Z8
+	VADDPS 320(SI), Z10, Z10
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z14, Z14
+	VADDPS 128(DI), Z16, Z16
+	VADDPS 192(DI), Z18, Z18
+	VADDPS 256(DI), Z20, Z20
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS 128(SI), Z5, Z5
+	VADDPS 192(SI), Z7, Z7
+	VADDPS 256(SI), Z9, Z9
+	VADDPS 320(SI), Z11, Z11
+	VADDPS (DI), Z13, Z13
+	VADDPS 64(DI), Z15, Z15
+	VADDPS 128(DI), Z17, Z17
+	VADDPS 192(DI), Z19, Z19
+	VADDPS 256(DI), Z21, Z21
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z22
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z24
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z22, Z0
+	VMINPS       Z0, Z24, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z22, Z2
+	VMINPS       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z22, Z4
+	VMINPS       Z4, Z24, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z22, Z6
+	VMINPS       Z6, Z24, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z22, Z8
+	VMINPS       Z8, Z24, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z22, Z10
+	VMINPS       Z10, Z24, Z10
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z22, Z12
+	VMINPS       Z12, Z24, Z12
+	VMOVUPS      Z12, (DI)
+	VMAXPS       Z14, Z22, Z14
+	VMINPS       Z14, Z24, Z14
+	VMOVUPS      Z14, 64(DI)
+	VMAXPS       Z16, Z22, Z16
+	VMINPS       Z16, Z24, Z16
+	VMOVUPS      Z16, 128(DI)
+	VMAXPS       Z18, Z22, Z18
+	VMINPS       Z18, Z24, Z18
+	VMOVUPS      Z18, 192(DI)
+	VMAXPS       Z20, Z22, Z20
+	VMINPS       Z20, Z24, Z20
+	VMOVUPS      Z20, 256(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z22, Z1
+	VMINPS       Z1, Z24, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z22, Z3
+	VMINPS       Z3, Z24, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z22, Z5
+	VMINPS       Z5, Z24, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z22, Z7
+	VMINPS       Z7, Z24, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z22, Z9
+	VMINPS       Z9, Z24, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z22, Z11
+	VMINPS       Z11, Z24, Z11
+	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z13, Z22, Z13
+	VMINPS       Z13, Z24, Z13
+	VMOVUPS      Z13, (DI)
+	VMAXPS       Z15, Z22, Z15
+	VMINPS       Z15, Z24, Z15
+	VMOVUPS      Z15, 64(DI)
+	VMAXPS       Z17, Z22, Z17
+	VMINPS       Z17, Z24, Z17
+	VMOVUPS      Z17, 128(DI)
+	VMAXPS       Z19, Z22, Z19
+	VMINPS       Z19, Z24, Z19
+	VMOVUPS      Z19, 192(DI)
+	VMAXPS       Z21, Z22, Z21
+	VMINPS       Z21, Z24, Z21
+	VMOVUPS      Z21, 256(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z22, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z22, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z22, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z22, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z22, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z22, Z10
+	VMOVUPS Z10, 320(SI)
+	VMAXPS  Z12, Z22, Z12
+	VMOVUPS Z12, (DI)
+	VMAXPS  Z14, Z22, Z14
+	VMOVUPS Z14, 64(DI)
+	VMAXPS  Z16, Z22, Z16
+	VMOVUPS Z16, 128(DI)
+	VMAXPS  Z18, Z22, Z18
+	VMOVUPS Z18, 192(DI)
+	VMAXPS  Z20, Z22, Z20
+	VMOVUPS Z20, 256(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z22, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z22, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z22, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z22, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z22, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z22, Z11
+	VMOVUPS Z11, 320(SI)
+	VMAXPS  Z13, Z22, Z13
+	VMOVUPS Z13, (DI)
+	VMAXPS  Z15, Z22, Z15
+	VMOVUPS Z15, 64(DI)
+	VMAXPS  Z17, Z22, Z17
+	VMOVUPS Z17, 128(DI)
+	VMAXPS  Z19, Z22, Z19
+	VMOVUPS Z19, 192(DI)
+	VMAXPS  Z21, Z22, Z21
+	VMOVUPS Z21, 256(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, 320(SI)
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z14, 64(DI)
+	VMOVUPS Z16, 128(DI)
+	VMOVUPS Z18, 192(DI)
+	VMOVUPS Z20, 256(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, 320(SI)
+	VMOVUPS Z13, (DI)
+	VMOVUPS Z15, 64(DI)
+	VMOVUPS Z17, 128(DI)
+	VMOVUPS Z19, 192(DI)
+	VMOVUPS Z21, 256(DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z25
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z22
+	VPANDD       (SI), Z25, Z23
+	VADDPS       Z22, Z0, Z0
+	VADDPS       Z23, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z22
+	VPANDD       64(SI), Z25, Z23
+	VADDPS       Z22, Z2, Z2
+	VADDPS       Z23, Z3, Z3
+	VPSLLD       $0x10, 128(SI), Z22
+	VPANDD       128(SI), Z25, Z23
+	VADDPS       Z22, Z4, Z4
+	VADDPS       Z23, Z5, Z5
+	VPSLLD       $0x10, 192(SI), Z22
+	VPANDD       192(SI), Z25, Z23
+	VADDPS       Z22, Z6, Z6
+	VADDPS       Z23, Z7, Z7
+	VPSLLD       $0x10, 256(SI), Z22
+	VPANDD       256(SI), Z25, Z23
+	VADDPS       Z22, Z8, Z8
+	VADDPS       Z23, Z9, Z9
+	VPSLLD       $0x10, 320(SI), Z22
+	VPANDD       320(SI), Z25, Z23
+	VADDPS       Z22, Z10, Z10
+	VADDPS       Z23, Z11, Z11
+	VPSLLD       $0x10, (DI), Z22
+	VPANDD       (DI), Z25, Z23
+	VADDPS       Z22, Z12, Z12
+	VADDPS       Z23, Z13, Z13
+	VPSLLD       $0x10, 64(DI), Z22
+	VPANDD       64(DI), Z25, Z23
+	VADDPS       Z22, Z14, Z14
+	VADDPS       Z23, Z15, Z15
+	VPSLLD       $0x10, 128(DI), Z22
+	VPANDD       128(DI), Z25, Z23
+	VADDPS       Z22, Z16, Z16
+	VADDPS       Z23, Z17, Z17
+	VPSLLD       $0x10, 192(DI), Z22
+	VPANDD       192(DI), Z25, Z23
+	VADDPS       Z22, Z18, Z18
+	VADDPS       Z23, Z19, Z19
+	VPSLLD       $0x10, 256(DI), Z22
+	VPANDD       256(DI), Z25, Z23
+	VADDPS       Z22, Z20, Z20
+	VADDPS       Z23, Z21, Z21
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z22
+	VBROADCASTSS ConvF32_High+0(AX), Z23
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z24
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z22, Z0
+	VMINPS       Z0, Z23, Z0
+	VPADDD       Z24, Z0, Z0
+	VMAXPS       Z1, Z22, Z1
+	VMINPS       Z1, Z23, Z1
+	VPADDD       Z24, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z22, Z2
+	VMINPS       Z2, Z23, Z2
+	VPADDD       Z24, Z2, Z2
+	VMAXPS       Z3, Z22, Z3
+	VMINPS       Z3, Z23, Z3
+	VPADDD       Z24, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z22, Z4
+	VMINPS       Z4, Z23, Z4
+	VPADDD       Z24, Z4, Z4
+	VMAXPS       Z5, Z22, Z5
+	VMINPS       Z5, Z23, Z5
+	VPADDD       Z24, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z22, Z6
+	VMINPS       Z6, Z23, Z6
+	VPADDD       Z24, Z6, Z6
+	VMAXPS       Z7, Z22, Z7
+	VMINPS       Z7, Z23, Z7
+	VPADDD       Z24, Z7, Z7
+	VPSRLD       $0x10, Z6, Z6
+	VPTERNLOGD   $0xf8, Z25, Z7, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z22, Z8
+	VMINPS       Z8, Z23, Z8
+	VPADDD       Z24, Z8, Z8
+	VMAXPS       Z9, Z22, Z9
+	VMINPS       Z9, Z23, Z9
+	VPADDD       Z24, Z9, Z9
+	VPSRLD       $0x10, Z8, Z8
+	VPTERNLOGD   $0xf8, Z25, Z9, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z22, Z10
+	VMINPS       Z10, Z23, Z10
+	VPADDD       Z24, Z10, Z10
+	VMAXPS       Z11, Z22, Z11
+	VMINPS       Z11, Z23, Z11
+	VPADDD       Z24, Z11, Z11
+	VPSRLD       $0x10, Z10, Z10
+	VPTERNLOGD   $0xf8, Z25, Z11, Z10
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z22, Z12
+	VMINPS       Z12, Z23, Z12
+	VPADDD       Z24, Z12, Z12
+	VMAXPS       Z13, Z22, Z13
+	VMINPS       Z13, Z23, Z13
+	VPADDD       Z24, Z13, Z13
+	VPSRLD       $0x10, Z12, Z12
+	VPTERNLOGD   $0xf8, Z25, Z13, Z12
+	VMOVUPS      Z12, (DI)
+	VMAXPS       Z14, Z22, Z14
+	VMINPS       Z14, Z23, Z14
+	VPADDD       Z24, Z14, Z14
+	VMAXPS       Z15, Z22, Z15
+	VMINPS       Z15, Z23, Z15
+	VPADDD       Z24, Z15, Z15
+	VPSRLD       $0x10, Z14, Z14
+	VPTERNLOGD   $0xf8, Z25, Z15, Z14
+	VMOVUPS      Z14, 64(DI)
+	VMAXPS       Z16, Z22, Z16
+	VMINPS       Z16, Z23, Z16
+	VPADDD       Z24, Z16, Z16
+	VMAXPS       Z17, Z22, Z17
+	VMINPS       Z17, Z23, Z17
+	VPADDD       Z24, Z17, Z17
+	VPSRLD       $0x10, Z16, Z16
+	VPTERNLOGD   $0xf8, Z25, Z17, Z16
+	VMOVUPS      Z16, 128(DI)
+	VMAXPS       Z18, Z22, Z18
+	VMINPS       Z18, Z23, Z18
+	VPADDD       Z24, Z18, Z18
+	VMAXPS       Z19, Z22, Z19
+	VMINPS       Z19, Z23, Z19
+	VPADDD       Z24, Z19, Z19
+	VPSRLD       $0x10, Z18, Z18
+	VPTERNLOGD   $0xf8, Z25, Z19, Z18
+	VMOVUPS      Z18, 192(DI)
+	VMAXPS       Z20, Z22, Z20
+	VMINPS       Z20, Z23, Z20
+	VPADDD       Z24, Z20, Z20
+	VMAXPS       Z21, Z22, Z21
+	VMINPS       Z21, Z23, Z21
+	VPADDD       Z24, Z21, Z21
+	VPSRLD       $0x10, Z20, Z20
+	VPTERNLOGD   $0xf8, Z25, Z21, Z20
+	VMOVUPS      Z20, 256(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_12x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_12x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
+	VMOVUPS (DI), Z22
+	VMOVUPS 64(DI), Z23
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+	PREFETCHT0 (R9)(R15*1)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      1024(BX), Z25
+	VBROADCASTSS (DI), Z26
+
+	// VDPBF16PS Z24, Z26, Z0
+	LONG $0x402e9262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z1
+	LONG         $0x402e9262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z2
+	LONG $0x40269262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z3
+	LONG         $0x40269262
+	WORD         $0xd952
+	VBROADCASTSS (DI)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z4
+	LONG $0x402e9262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z5
+	LONG         $0x402e9262
+	WORD         $0xe952
+	VBROADCASTSS (DI)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z6
+	LONG $0x40269262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z7
+	LONG         $0x40269262
+	WORD         $0xf952
+	VBROADCASTSS (DI)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z8
+	LONG $0x402e1262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z9
+	LONG         $0x402e1262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z10
+	LONG $0x40261262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z11
+	LONG         $0x40261262
+	WORD         $0xd952
+	VBROADCASTSS (R13), Z26
+
+	// VDPBF16PS Z24, Z26, Z12
+	LONG $0x402e1262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z13
+	LONG         $0x402e1262
+	WORD         $0xe952
+	VBROADCASTSS (R13)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z14
+	LONG $0x40261262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z15
+	LONG         $0x40261262
+	WORD         $0xf952
+	VBROADCASTSS (R13)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z16
+	LONG $0x402e8262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z17
+	LONG         $0x402e8262
+	WORD         $0xc952
+	VBROADCASTSS (R13)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z18
+	LONG $0x40268262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z19
+	LONG         $0x40268262
+	WORD         $0xd952
+	VBROADCASTSS (R13)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z20
+	LONG $0x402e8262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z21
+	LONG         $0x402e8262
+	WORD         $0xe952
+	VBROADCASTSS (R13)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z22
+	LONG $0x40268262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z23
+	LONG         $0x40268262
+	WORD         $0xf952
+	VMOVUPS      64(BX), Z24
+	VMOVUPS      1088(BX), Z25
+	VBROADCASTSS 4(DI), Z26
+
+	// VDPBF16PS Z24, Z26, Z0
+	LONG $0x402e9262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z1
+	LONG         $0x402e9262
+	WORD         $0xc952
+	VBROADCASTSS 4(DI)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z2
+	LONG $0x40269262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z3
+	LONG         $0x40269262
+	WORD         $0xd952
+	VBROADCASTSS 4(DI)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z4
+	LONG $0x402e9262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z5
+	LONG         $0x402e9262
+	WORD         $0xe952
+	VBROADCASTSS 4(DI)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z6
+	LONG $0x40269262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z7
+	LONG         $0x40269262
+	WORD         $0xf952
+	VBROADCASTSS 4(DI)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z8
+	LONG $0x402e1262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z9
+	LONG         $0x402e1262
+	WORD         $0xc952
+	VBROADCASTSS 4(DI)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z10
+	LONG $0x40261262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z11
+	LONG         $0x40261262
+	WORD         $0xd952
+	VBROADCASTSS 4(R13), Z26
+
+	// VDPBF16PS Z24, Z26, Z12
+	LONG $0x402e1262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z13
+	LONG         $0x402e1262
+	WORD         $0xe952
+	VBROADCASTSS 4(R13)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z14
+	LONG $0x40261262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z15
+	LONG         $0x40261262
+	WORD         $0xf952
+	VBROADCASTSS 4(R13)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z16
+	LONG $0x402e8262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z17
+	LONG         $0x402e8262
+	WORD         $0xc952
+	VBROADCASTSS 4(R13)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z18
+	LONG $0x40268262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z19
+	LONG         $0x40268262
+	WORD         $0xd952
+	VBROADCASTSS 4(R13)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z20
+	LONG $0x402e8262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z21
+	LONG         $0x402e8262
+	WORD         $0xe952
+	VBROADCASTSS 4(R13)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z22
+	LONG $0x40268262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z23
+	LONG         $0x40268262
+	WORD         $0xf952
+	VMOVUPS      128(BX), Z24
+	VMOVUPS      1152(BX), Z25
+	VBROADCASTSS 8(DI), Z26
+
+	// VDPBF16PS Z24, Z26, Z0
+	LONG $0x402e9262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z1
+	LONG         $0x402e9262
+	WORD         $0xc952
+	VBROADCASTSS 8(DI)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z2
+	LONG $0x40269262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z3
+	LONG         $0x40269262
+	WORD         $0xd952
+	VBROADCASTSS 8(DI)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z4
+	LONG $0x402e9262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z5
+	LONG         $0x402e9262
+	WORD         $0xe952
+	VBROADCASTSS 8(DI)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z6
+	LONG $0x40269262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z7
+	LONG         $0x40269262
+	WORD         $0xf952
+	VBROADCASTSS 8(DI)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z8
+	LONG $0x402e1262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z9
+	LONG         $0x402e1262
+	WORD         $0xc952
+	VBROADCASTSS 8(DI)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z10
+	LONG $0x40261262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z11
+	LONG         $0x40261262
+	WORD         $0xd952
+	VBROADCASTSS 8(R13), Z26
+
+	// VDPBF16PS Z24, Z26, Z12
+	LONG $0x402e1262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z13
+	LONG         $0x402e1262
+	WORD         $0xe952
+	VBROADCASTSS 8(R13)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z14
+	LONG $0x40261262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z15
+	LONG         $0x40261262
+	WORD         $0xf952
+	VBROADCASTSS 8(R13)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z16
+	LONG $0x402e8262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z17
+	LONG         $0x402e8262
+	WORD         $0xc952
+	VBROADCASTSS 8(R13)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z18
+	LONG $0x40268262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z19
+	LONG         $0x40268262
+	WORD         $0xd952
+	VBROADCASTSS 8(R13)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z20
+	LONG $0x402e8262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z21
+	LONG         $0x402e8262
+	WORD         $0xe952
+	VBROADCASTSS 8(R13)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z22
+	LONG $0x40268262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z23
+	LONG         $0x40268262
+	WORD         $0xf952
+	VMOVUPS      192(BX), Z24
+	VMOVUPS      1216(BX), Z25
+	VBROADCASTSS 12(DI), Z26
+
+	// VDPBF16PS Z24, Z26, Z0
+	LONG $0x402e9262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z1
+	LONG         $0x402e9262
+	WORD         $0xc952
+	VBROADCASTSS 12(DI)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z2
+	LONG $0x40269262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z3
+	LONG         $0x40269262
+	WORD         $0xd952
+	VBROADCASTSS 12(DI)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z4
+	LONG $0x402e9262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z5
+	LONG         $0x402e9262
+	WORD         $0xe952
+	VBROADCASTSS 12(DI)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z6
+	LONG $0x40269262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z7
+	LONG         $0x40269262
+	WORD         $0xf952
+	VBROADCASTSS 12(DI)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z8
+	LONG $0x402e1262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z9
+	LONG         $0x402e1262
+	WORD         $0xc952
+	VBROADCASTSS 12(DI)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z10
+	LONG $0x40261262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z11
+	LONG         $0x40261262
+	WORD         $0xd952
+	VBROADCASTSS 12(R13), Z26
+
+	// VDPBF16PS Z24, Z26, Z12
+	LONG $0x402e1262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z13
+	LONG         $0x402e1262
+	WORD         $0xe952
+	VBROADCASTSS 12(R13)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z14
+	LONG $0x40261262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z15
+	LONG         $0x40261262
+	WORD         $0xf952
+	VBROADCASTSS 12(R13)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z16
+	LONG $0x402e8262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z17
+	LONG         $0x402e8262
+	WORD         $0xc952
+	VBROADCASTSS 12(R13)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z18
+	LONG $0x40268262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z19
+	LONG         $0x40268262
+	WORD         $0xd952
+	VBROADCASTSS 12(R13)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z20
+	LONG $0x402e8262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z21
+	LONG         $0x402e8262
+	WORD         $0xe952
+	VBROADCASTSS 12(R13)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z22
+	LONG $0x40268262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z23
+	LONG  $0x40268262
+	WORD  $0xf952
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z24
+	VMOVUPS      1024(BX), Z25
+	VBROADCASTSS (DI), Z26
+
+	// VDPBF16PS Z24, Z26, Z0
+	LONG $0x402e9262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z1
+	LONG         $0x402e9262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z2
+	LONG $0x40269262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z3
+	LONG         $0x40269262
+	WORD         $0xd952
+	VBROADCASTSS (DI)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z4
+	LONG $0x402e9262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z5
+	LONG         $0x402e9262
+	WORD         $0xe952
+	VBROADCASTSS (DI)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z6
+	LONG $0x40269262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z7
+	LONG         $0x40269262
+	WORD         $0xf952
+	VBROADCASTSS (DI)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z8
+	LONG $0x402e1262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z9
+	LONG         $0x402e1262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z10
+	LONG $0x40261262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z11
+	LONG         $0x40261262
+	WORD         $0xd952
+	VBROADCASTSS (R13), Z26
+
+	// VDPBF16PS Z24, Z26, Z12
+	LONG $0x402e1262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z13
+	LONG         $0x402e1262
+	WORD         $0xe952
+	VBROADCASTSS (R13)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z14
+	LONG $0x40261262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z15
+	LONG         $0x40261262
+	WORD         $0xf952
+	VBROADCASTSS (R13)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z16
+	LONG $0x402e8262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z17
+	LONG         $0x402e8262
+	WORD         $0xc952
+	VBROADCASTSS (R13)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z18
+	LONG $0x40268262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z19
+	LONG         $0x40268262
+	WORD         $0xd952
+	VBROADCASTSS (R13)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z20
+	LONG $0x402e8262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z21
+	LONG         $0x402e8262
+	WORD         $0xe952
+	VBROADCASTSS (R13)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z22
+	LONG $0x40268262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z23
+	LONG         $0x40268262
+	WORD         $0xf952
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z24
+	VMOVUPS      1088(BX), Z25
+	VBROADCASTSS 4(DI), Z26
+
+	// VDPBF16PS Z24, Z26, Z0
+	LONG $0x402e9262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z1
+	LONG         $0x402e9262
+	WORD         $0xc952
+	VBROADCASTSS 4(DI)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z2
+	LONG $0x40269262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z3
+	LONG         $0x40269262
+	WORD         $0xd952
+	VBROADCASTSS 4(DI)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z4
+	LONG $0x402e9262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z5
+	LONG         $0x402e9262
+	WORD         $0xe952
+	VBROADCASTSS 4(DI)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z6
+	LONG $0x40269262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z7
+	LONG         $0x40269262
+	WORD         $0xf952
+	VBROADCASTSS 4(DI)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z8
+	LONG $0x402e1262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z9
+	LONG         $0x402e1262
+	WORD         $0xc952
+	VBROADCASTSS 4(DI)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z10
+	LONG $0x40261262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z11
+	LONG         $0x40261262
+	WORD         $0xd952
+	VBROADCASTSS 4(R13), Z26
+
+	// VDPBF16PS Z24, Z26, Z12
+	LONG $0x402e1262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z13
+	LONG         $0x402e1262
+	WORD         $0xe952
+	VBROADCASTSS 4(R13)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z14
+	LONG $0x40261262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z15
+	LONG         $0x40261262
+	WORD         $0xf952
+	VBROADCASTSS 4(R13)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z16
+	LONG $0x402e8262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z17
+	LONG         $0x402e8262
+	WORD         $0xc952
+	VBROADCASTSS 4(R13)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z18
+	LONG $0x40268262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z19
+	LONG         $0x40268262
+	WORD         $0xd952
+	VBROADCASTSS 4(R13)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z20
+	LONG $0x402e8262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z21
+	LONG         $0x402e8262
+	WORD         $0xe952
+	VBROADCASTSS 4(R13)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z22
+	LONG $0x40268262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z23
+	LONG         $0x40268262
+	WORD         $0xf952
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z24
+	VMOVUPS      1152(BX), Z25
+	VBROADCASTSS 8(DI), Z26
+
+	// VDPBF16PS Z24, Z26, Z0
+	LONG $0x402e9262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z1
+	LONG         $0x402e9262
+	WORD         $0xc952
+	VBROADCASTSS 8(DI)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z2
+	LONG $0x40269262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z3
+	LONG         $0x40269262
+	WORD         $0xd952
+	VBROADCASTSS 8(DI)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z4
+	LONG $0x402e9262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z5
+	LONG         $0x402e9262
+	WORD         $0xe952
+	VBROADCASTSS 8(DI)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z6
+	LONG $0x40269262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z7
+	LONG         $0x40269262
+	WORD         $0xf952
+	VBROADCASTSS 8(DI)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z8
+	LONG $0x402e1262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z9
+	LONG         $0x402e1262
+	WORD         $0xc952
+	VBROADCASTSS 8(DI)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z10
+	LONG $0x40261262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z11
+	LONG         $0x40261262
+	WORD         $0xd952
+	VBROADCASTSS 8(R13), Z26
+
+	// VDPBF16PS Z24, Z26, Z12
+	LONG $0x402e1262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z13
+	LONG         $0x402e1262
+	WORD         $0xe952
+	VBROADCASTSS 8(R13)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z14
+	LONG $0x40261262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z15
+	LONG         $0x40261262
+	WORD         $0xf952
+	VBROADCASTSS 8(R13)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z16
+	LONG $0x402e8262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z17
+	LONG         $0x402e8262
+	WORD         $0xc952
+	VBROADCASTSS 8(R13)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z18
+	LONG $0x40268262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z19
+	LONG         $0x40268262
+	WORD         $0xd952
+	VBROADCASTSS 8(R13)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z20
+	LONG $0x402e8262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z21
+	LONG         $0x402e8262
+	WORD         $0xe952
+	VBROADCASTSS 8(R13)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z22
+	LONG $0x40268262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z23
+	LONG         $0x40268262
+	WORD         $0xf952
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z24
+	VMOVUPS      1216(BX), Z25
+	VBROADCASTSS 12(DI), Z26
+
+	// VDPBF16PS Z24, Z26, Z0
+	LONG $0x402e9262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z1
+	LONG         $0x402e9262
+	WORD         $0xc952
+	VBROADCASTSS 12(DI)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z2
+	LONG $0x40269262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z3
+	LONG         $0x40269262
+	WORD         $0xd952
+	VBROADCASTSS 12(DI)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z4
+	LONG $0x402e9262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z5
+	LONG         $0x402e9262
+	WORD         $0xe952
+	VBROADCASTSS 12(DI)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z6
+	LONG $0x40269262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z7
+	LONG         $0x40269262
+	WORD         $0xf952
+	VBROADCASTSS 12(DI)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z8
+	LONG $0x402e1262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z9
+	LONG         $0x402e1262
+	WORD         $0xc952
+	VBROADCASTSS 12(DI)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z10
+	LONG $0x40261262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z11
+	LONG         $0x40261262
+	WORD         $0xd952
+	VBROADCASTSS 12(R13), Z26
+
+	// VDPBF16PS Z24, Z26, Z12
+	LONG $0x402e1262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z13
+	LONG         $0x402e1262
+	WORD         $0xe952
+	VBROADCASTSS 12(R13)(R10*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z14
+	LONG $0x40261262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z15
+	LONG         $0x40261262
+	WORD         $0xf952
+	VBROADCASTSS 12(R13)(R10*2), Z26
+
+	// VDPBF16PS Z24, Z26, Z16
+	LONG $0x402e8262
+	WORD $0xc052
+
+	// VDPBF16PS Z25, Z26, Z17
+	LONG         $0x402e8262
+	WORD         $0xc952
+	VBROADCASTSS 12(R13)(R11*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z18
+	LONG $0x40268262
+	WORD $0xd052
+
+	// VDPBF16PS Z25, Z27, Z19
+	LONG         $0x40268262
+	WORD         $0xd952
+	VBROADCASTSS 12(R13)(R10*4), Z26
+
+	// VDPBF16PS Z24, Z26, Z20
+	LONG $0x402e8262
+	WORD $0xe052
+
+	// VDPBF16PS Z25, Z26, Z21
+	LONG         $0x402e8262
+	WORD         $0xe952
+	VBROADCASTSS 12(R13)(R15*1), Z27
+
+	// VDPBF16PS Z24, Z27, Z22
+	LONG $0x40268262
+	WORD $0xf052
+
+	// VDPBF16PS Z25, Z27, Z23
+	LONG  $0x40268262
+	WORD  $0xf952
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS 128(SI), Z4, Z4
+	VADDPS 192(SI), Z6, Z6
+	VADDPS 256(SI), Z8, Z8
+	VADDPS 320(SI), Z10, Z10
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z14, Z14
+	VADDPS 128(DI), Z16, Z16
+	VADDPS 192(DI), Z18, Z18
+	VADDPS 256(DI), Z20, Z20
+	VADDPS 320(DI), Z22, Z22
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS 128(SI), Z5, Z5
+	VADDPS 192(SI), Z7, Z7
+	VADDPS 256(SI), Z9, Z9
+	VADDPS 320(SI), Z11, Z11
+	VADDPS (DI), Z13, Z13
+	VADDPS 64(DI), Z15, Z15
+	VADDPS 128(DI), Z17, Z17
+	VADDPS 192(DI), Z19, Z19
+	VADDPS 256(DI), Z21, Z21
+	VADDPS 320(DI), Z23, Z23
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z24
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z26
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z24, Z0
+	VMINPS       Z0, Z26, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z26, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z24, Z4
+	VMINPS       Z4, Z26, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z24, Z6
+	VMINPS       Z6, Z26, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z24, Z8
+	VMINPS       Z8, Z26, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z24, Z10
+	VMINPS       Z10, Z26, Z10
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z24, Z12
+	VMINPS       Z12, Z26, Z12
+	VMOVUPS      Z12, (DI)
+	VMAXPS       Z14, Z24, Z14
+	VMINPS       Z14, Z26, Z14
+	VMOVUPS      Z14, 64(DI)
+	VMAXPS       Z16, Z24, Z16
+	VMINPS       Z16, Z26, Z16
+	VMOVUPS      Z16, 128(DI)
+	VMAXPS       Z18, Z24, Z18
+	VMINPS       Z18, Z26, Z18
+	VMOVUPS      Z18, 192(DI)
+	VMAXPS       Z20, Z24, Z20
+	VMINPS       Z20, Z26, Z20
+	VMOVUPS      Z20, 256(DI)
+	VMAXPS       Z22, Z24, Z22
+	VMINPS       Z22, Z26, Z22
+	VMOVUPS      Z22, 320(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z26, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z26, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z26, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z26, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z26, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z26, Z11
+	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z26, Z13
+	VMOVUPS      Z13, (DI)
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z26, Z15
+	VMOVUPS      Z15, 64(DI)
+	VMAXPS       Z17, Z24, Z17
+	VMINPS       Z17, Z26, Z17
+	VMOVUPS      Z17, 128(DI)
+	VMAXPS       Z19, Z24, Z19
+	VMINPS       Z19, Z26, Z19
+	VMOVUPS      Z19, 192(DI)
+	VMAXPS       Z21, Z24, Z21
+	VMINPS       Z21, Z26, Z21
+	VMOVUPS      Z21, 256(DI)
+	VMAXPS       Z23, Z24, Z23
+	VMINPS       Z23, Z26, Z23
+	VMOVUPS      Z23, 320(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z24, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z24, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z24, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z24, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z24, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z24, Z10
+	VMOVUPS Z10, 320(SI)
+	VMAXPS  Z12, Z24, Z12
+	VMOVUPS Z12, (DI)
+	VMAXPS  Z14, Z24, Z14
+	VMOVUPS Z14, 64(DI)
+	VMAXPS  Z16, Z24, Z16
+	VMOVUPS Z16, 128(DI)
+	VMAXPS  Z18, Z24, Z18
+	VMOVUPS Z18, 192(DI)
+	VMAXPS  Z20, Z24, Z20
+	VMOVUPS Z20, 256(DI)
+	VMAXPS  Z22, Z24, Z22
+	VMOVUPS Z22, 320(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z24, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z24, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z24, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z24, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z24, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z24, Z11
+	VMOVUPS Z11, 320(SI)
+	VMAXPS  Z13, Z24, Z13
+	VMOVUPS Z13, (DI)
+	VMAXPS  Z15, Z24, Z15
+	VMOVUPS Z15, 64(DI)
+	VMAXPS  Z17, Z24, Z17
+	VMOVUPS Z17, 128(DI)
+	VMAXPS  Z19, Z24, Z19
+	VMOVUPS Z19, 192(DI)
+	VMAXPS  Z21, Z24, Z21
+	VMOVUPS Z21, 256(DI)
+	VMAXPS  Z23, Z24, Z23
+	VMOVUPS Z23, 320(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, 320(SI)
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z14, 64(DI)
+	VMOVUPS Z16, 128(DI)
+	VMOVUPS Z18, 192(DI)
+	VMOVUPS Z20, 256(DI)
+	VMOVUPS Z22, 320(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, 320(SI)
+	VMOVUPS Z13, (DI)
+	VMOVUPS Z15, 64(DI)
+	VMOVUPS Z17, 128(DI)
+	VMOVUPS Z19, 192(DI)
+	VMOVUPS Z21, 256(DI)
+	VMOVUPS Z23, 320(DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z27
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z24
+	VPANDD       (SI), Z27, Z25
+	VADDPS       Z24, Z0, Z0
+	VADDPS       Z25, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z24
+	VPANDD       64(SI), Z27, Z25
+	VADDPS       Z24, Z2, Z2
+	VADDPS       Z25, Z3, Z3
+	VPSLLD       $0x10, 128(SI), Z24
+	VPANDD       128(SI), Z27, Z25
+	VADDPS       Z24, Z4, Z4
+	VADDPS       Z25, Z5, Z5
+	VPSLLD       $0x10, 192(SI), Z24
+	VPANDD       192(SI), Z27, Z25
+	VADDPS       Z24, Z6, Z6
+	VADDPS       Z25, Z7, Z7
+	VPSLLD       $0x10, 256(SI), Z24
+	VPANDD       256(SI), Z27, Z25
+	VADDPS       Z24, Z8, Z8
+	VADDPS       Z25, Z9, Z9
+	VPSLLD       $0x10, 320(SI), Z24
+	VPANDD       320(SI), Z27, Z25
+	VADDPS       Z24, Z10, Z10
+	VADDPS       Z25, Z11, Z11
+	VPSLLD       $0x10, (DI), Z24
+	VPANDD       (DI), Z27, Z25
+	VADDPS       Z24, Z12, Z12
+	VADDPS       Z25, Z13, Z13
+	VPSLLD       $0x10, 64(DI), Z24
+	VPANDD       64(DI), Z27, Z25
+	VADDPS       Z24, Z14, Z14
+	VADDPS       Z25, Z15, Z15
+	VPSLLD       $0x10, 128(DI), Z24
+	VPANDD       128(DI), Z27, Z25
+	VADDPS       Z24, Z16, Z16
+	VADDPS       Z25, Z17, Z17
+	VPSLLD       $0x10, 192(DI), Z24
+	VPANDD       192(DI), Z27, Z25
+	VADDPS       Z24, Z18, Z18
+	VADDPS       Z25, Z19, Z19
+	VPSLLD       $0x10, 256(DI), Z24
+	VPANDD       256(DI), Z27, Z25
+	VADDPS       Z24, Z20, Z20
+	VADDPS       Z25, Z21, Z21
+	VPSLLD       $0x10, 320(DI), Z24
+	VPANDD       320(DI), Z27, Z25
+	VADDPS       Z24, Z22, Z22
+	VADDPS       Z25, Z23, Z23
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z24
+	VBROADCASTSS ConvF32_High+0(AX), Z25
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z26
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z24, Z0
+	VMINPS       Z0, Z25, Z0
+	VPADDD       Z26, Z0, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z25, Z1
+	VPADDD       Z26, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z27, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z25, Z2
+	VPADDD       Z26, Z2, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z25, Z3
+	VPADDD       Z26, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z27, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z24, Z4
+	VMINPS       Z4, Z25, Z4
+	VPADDD       Z26, Z4, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z25, Z5
+	VPADDD       Z26, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z27, Z5, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z24, Z6
+	VMINPS       Z6, Z25, Z6
+	VPADDD       Z26, Z6, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z25, Z7
+	VPADDD       Z26, Z7, Z7
+	VPSRLD       $0x10, Z6, Z6
+	VPTERNLOGD   $0xf8, Z27, Z7, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z24, Z8
+	VMINPS       Z8, Z25, Z8
+	VPADDD       Z26, Z8, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z25, Z9
+	VPADDD       Z26, Z9, Z9
+	VPSRLD       $0x10, Z8, Z8
+	VPTERNLOGD   $0xf8, Z27, Z9, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z24, Z10
+	VMINPS       Z10, Z25, Z10
+	VPADDD       Z26, Z10, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z25, Z11
+	VPADDD       Z26, Z11, Z11
+	VPSRLD       $0x10, Z10, Z10
+	VPTERNLOGD   $0xf8, Z27, Z11, Z10
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z24, Z12
+	VMINPS       Z12, Z25, Z12
+	VPADDD       Z26, Z12, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z25, Z13
+	VPADDD       Z26, Z13, Z13
+	VPSRLD       $0x10, Z12, Z12
+	VPTERNLOGD   $0xf8, Z27, Z13, Z12
+	VMOVUPS      Z12, (DI)
+	VMAXPS       Z14, Z24, Z14
+	VMINPS       Z14, Z25, Z14
+	VPADDD       Z26, Z14, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z25, Z15
+	VPADDD       Z26, Z15, Z15
+	VPSRLD       $0x10, Z14, Z14
+	VPTERNLOGD   $0xf8, Z27, Z15, Z14
+	VMOVUPS      Z14, 64(DI)
+	VMAXPS       Z16, Z24, Z16
+	VMINPS       Z16, Z25, Z16
+	VPADDD       Z26, Z16, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMINPS       Z17, Z25, Z17
+	VPADDD       Z26, Z17, Z17
+	VPSRLD       $0x10, Z16, Z16
+	VPTERNLOGD   $0xf8, Z27, Z17, Z16
+	VMOVUPS      Z16, 128(DI)
+	VMAXPS       Z18, Z24, Z18
+	VMINPS       Z18, Z25, Z18
+	VPADDD       Z26, Z18, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMINPS       Z19, Z25, Z19
+	VPADDD       Z26, Z19, Z19
+	VPSRLD       $0x10, Z18, Z18
+	VPTERNLOGD   $0xf8, Z27, Z19, Z18
+	VMOVUPS      Z18, 192(DI)
+	VMAXPS       Z20, Z24, Z20
+	VMINPS       Z20, Z25, Z20
+	VPADDD       Z26, Z20, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMINPS       Z21, Z25, Z21
+	VPADDD       Z26, Z21, Z21
+	VPSRLD       $0x10, Z20, Z20
+	VPTERNLOGD   $0xf8, Z27, Z21, Z20
+	VMOVUPS      Z20, 256(DI)
+	VMAXPS       Z22, Z24, Z22
+	VMINPS       Z22, Z25, Z22
+	VPADDD       Z26, Z22, Z22
+	VMAXPS       Z23, Z24, Z23
+	VMINPS       Z23, Z25, Z23
+	VPADDD       Z26, Z23, Z23
+	VPSRLD       $0x10, Z22, Z22
+	VPTERNLOGD   $0xf8, Z27, Z23, Z22
+	VMOVUPS      Z22, 320(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_13x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_13x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
+	VMOVUPS (DI), Z22
+	VMOVUPS 64(DI), Z23
+	VMOVUPS (DI), Z24
+	VMOVUPS 64(DI), Z25
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R12)(R11*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+	PREFETCHT0 (R9)(R15*1)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z26
+	VMOVUPS      1024(BX), Z27
+	VBROADCASTSS (DI), Z28
+
+	// VDPBF16PS Z26, Z28, Z0
+	LONG $0x401e9262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z1
+	LONG         $0x401e9262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(R10*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z2
+	LONG $0x40169262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z3
+	LONG         $0x40169262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(R10*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z4
+	LONG $0x401e9262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z5
+	LONG         $0x401e9262
+	WORD         $0xeb52
+	VBROADCASTSS (DI)(R11*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z6
+	LONG $0x40169262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z7
+	LONG         $0x40169262
+	WORD         $0xfb52
+	VBROADCASTSS (DI)(R10*4), Z28
+
+	// VDPBF16PS Z26, Z28, Z8
+	LONG $0x401e1262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z9
+	LONG         $0x401e1262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(R15*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z10
+	LONG $0x40161262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z11
+	LONG         $0x40161262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(R11*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z12
+	LONG $0x401e1262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z13
+	LONG         $0x401e1262
+	WORD         $0xeb52
+	VBROADCASTSS (R13), Z29
+
+	// VDPBF16PS Z26, Z29, Z14
+	LONG $0x40161262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z15
+	LONG         $0x40161262
+	WORD         $0xfb52
+	VBROADCASTSS (R13)(R10*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z16
+	LONG $0x401e8262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z17
+	LONG         $0x401e8262
+	WORD         $0xcb52
+	VBROADCASTSS (R13)(R10*2), Z29
+
+	// VDPBF16PS Z26, Z29, Z18
+	LONG $0x40168262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z19
+	LONG         $0x40168262
+	WORD         $0xdb52
+	VBROADCASTSS (R13)(R11*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z20
+	LONG $0x401e8262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z21
+	LONG         $0x401e8262
+	WORD         $0xeb52
+	VBROADCASTSS (R13)(R10*4), Z29
+
+	// VDPBF16PS Z26, Z29, Z22
+	LONG $0x40168262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z23
+	LONG         $0x40168262
+	WORD         $0xfb52
+	VBROADCASTSS (R13)(R15*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z24
+	LONG $0x401e0262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z25
+	LONG         $0x401e0262
+	WORD         $0xcb52
+	VMOVUPS      64(BX), Z26
+	VMOVUPS      1088(BX), Z27
+	VBROADCASTSS 4(DI), Z28
+
+	// VDPBF16PS Z26, Z28, Z0
+	LONG $0x401e9262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z1
+	LONG         $0x401e9262
+	WORD         $0xcb52
+	VBROADCASTSS 4(DI)(R10*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z2
+	LONG $0x40169262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z3
+	LONG         $0x40169262
+	WORD         $0xdb52
+	VBROADCASTSS 4(DI)(R10*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z4
+	LONG $0x401e9262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z5
+	LONG         $0x401e9262
+	WORD         $0xeb52
+	VBROADCASTSS 4(DI)(R11*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z6
+	LONG $0x40169262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z7
+	LONG         $0x40169262
+	WORD         $0xfb52
+	VBROADCASTSS 4(DI)(R10*4), Z28
+
+	// VDPBF16PS Z26, Z28, Z8
+	LONG $0x401e1262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z9
+	LONG         $0x401e1262
+	WORD         $0xcb52
+	VBROADCASTSS 4(DI)(R15*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z10
+	LONG $0x40161262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z11
+	LONG         $0x40161262
+	WORD         $0xdb52
+	VBROADCASTSS 4(DI)(R11*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z12
+	LONG $0x401e1262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z13
+	LONG         $0x401e1262
+	WORD         $0xeb52
+	VBROADCASTSS 4(R13), Z29
+
+	// VDPBF16PS Z26, Z29, Z14
+	LONG $0x40161262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z15
+	LONG         $0x40161262
+	WORD         $0xfb52
+	VBROADCASTSS 4(R13)(R10*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z16
+	LONG $0x401e8262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z17
+	LONG         $0x401e8262
+	WORD         $0xcb52
+	VBROADCASTSS 4(R13)(R10*2), Z29
+
+	// VDPBF16PS Z26, Z29, Z18
+	LONG $0x40168262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z19
+	LONG         $0x40168262
+	WORD         $0xdb52
+	VBROADCASTSS 4(R13)(R11*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z20
+	LONG $0x401e8262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z21
+	LONG         $0x401e8262
+	WORD         $0xeb52
+	VBROADCASTSS 4(R13)(R10*4), Z29
+
+	// VDPBF16PS Z26, Z29, Z22
+	LONG $0x40168262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z23
+	LONG         $0x40168262
+	WORD         $0xfb52
+	VBROADCASTSS 4(R13)(R15*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z24
+	LONG $0x401e0262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z25
+	LONG         $0x401e0262
+	WORD         $0xcb52
+	VMOVUPS      128(BX), Z26
+	VMOVUPS      1152(BX), Z27
+	VBROADCASTSS 8(DI), Z28
+
+	// VDPBF16PS Z26, Z28, Z0
+	LONG $0x401e9262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z1
+	LONG         $0x401e9262
+	WORD         $0xcb52
+	VBROADCASTSS 8(DI)(R10*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z2
+	LONG $0x40169262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z3
+	LONG         $0x40169262
+	WORD         $0xdb52
+	VBROADCASTSS 8(DI)(R10*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z4
+	LONG $0x401e9262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z5
+	LONG         $0x401e9262
+	WORD         $0xeb52
+	VBROADCASTSS 8(DI)(R11*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z6
+	LONG $0x40169262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z7
+	LONG         $0x40169262
+	WORD         $0xfb52
+	VBROADCASTSS 8(DI)(R10*4), Z28
+
+	// VDPBF16PS Z26, Z28, Z8
+	LONG $0x401e1262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z9
+	LONG         $0x401e1262
+	WORD         $0xcb52
+	VBROADCASTSS 8(DI)(R15*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z10
+	LONG $0x40161262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z11
+	LONG         $0x40161262
+	WORD         $0xdb52
+	VBROADCASTSS 8(DI)(R11*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z12
+	LONG $0x401e1262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z13
+	LONG         $0x401e1262
+	WORD         $0xeb52
+	VBROADCASTSS 8(R13), Z29
+
+	// VDPBF16PS Z26, Z29, Z14
+	LONG $0x40161262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z15
+	LONG         $0x40161262
+	WORD         $0xfb52
+	VBROADCASTSS 8(R13)(R10*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z16
+	LONG $0x401e8262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z17
+	LONG         $0x401e8262
+	WORD         $0xcb52
+	VBROADCASTSS 8(R13)(R10*2), Z29
+
+	// VDPBF16PS Z26, Z29, Z18
+	LONG $0x40168262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z19
+	LONG         $0x40168262
+	WORD         $0xdb52
+	VBROADCASTSS 8(R13)(R11*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z20
+	LONG $0x401e8262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z21
+	LONG         $0x401e8262
+	WORD         $0xeb52
+	VBROADCASTSS 8(R13)(R10*4), Z29
+
+	// VDPBF16PS Z26, Z29, Z22
+	LONG $0x40168262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z23
+	LONG         $0x40168262
+	WORD         $0xfb52
+	VBROADCASTSS 8(R13)(R15*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z24
+	LONG $0x401e0262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z25
+	LONG         $0x401e0262
+	WORD         $0xcb52
+	VMOVUPS      192(BX), Z26
+	VMOVUPS      1216(BX), Z27
+	VBROADCASTSS 12(DI), Z28
+
+	// VDPBF16PS Z26, Z28, Z0
+	LONG $0x401e9262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z1
+	LONG         $0x401e9262
+	WORD         $0xcb52
+	VBROADCASTSS 12(DI)(R10*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z2
+	LONG $0x40169262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z3
+	LONG         $0x40169262
+	WORD         $0xdb52
+	VBROADCASTSS 12(DI)(R10*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z4
+	LONG $0x401e9262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z5
+	LONG         $0x401e9262
+	WORD         $0xeb52
+	VBROADCASTSS 12(DI)(R11*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z6
+	LONG $0x40169262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z7
+	LONG         $0x40169262
+	WORD         $0xfb52
+	VBROADCASTSS 12(DI)(R10*4), Z28
+
+	// VDPBF16PS Z26, Z28, Z8
+	LONG $0x401e1262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z9
+	LONG         $0x401e1262
+	WORD         $0xcb52
+	VBROADCASTSS 12(DI)(R15*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z10
+	LONG $0x40161262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z11
+	LONG         $0x40161262
+	WORD         $0xdb52
+	VBROADCASTSS 12(DI)(R11*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z12
+	LONG $0x401e1262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z13
+	LONG         $0x401e1262
+	WORD         $0xeb52
+	VBROADCASTSS 12(R13), Z29
+
+	// VDPBF16PS Z26, Z29, Z14
+	LONG $0x40161262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z15
+	LONG         $0x40161262
+	WORD         $0xfb52
+	VBROADCASTSS 12(R13)(R10*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z16
+	LONG $0x401e8262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z17
+	LONG         $0x401e8262
+	WORD         $0xcb52
+	VBROADCASTSS 12(R13)(R10*2), Z29
+
+	// VDPBF16PS Z26, Z29, Z18
+	LONG $0x40168262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z19
+	LONG         $0x40168262
+	WORD         $0xdb52
+	VBROADCASTSS 12(R13)(R11*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z20
+	LONG $0x401e8262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z21
+	LONG         $0x401e8262
+	WORD         $0xeb52
+	VBROADCASTSS 12(R13)(R10*4), Z29
+
+	// VDPBF16PS Z26, Z29, Z22
+	LONG $0x40168262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z23
+	LONG         $0x40168262
+	WORD         $0xfb52
+	VBROADCASTSS 12(R13)(R15*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z24
+	LONG $0x401e0262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z25
+	LONG  $0x401e0262
+	WORD  $0xcb52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z26
+	VMOVUPS      1024(BX), Z27
+	VBROADCASTSS (DI), Z28
+
+	// VDPBF16PS Z26, Z28, Z0
+	LONG $0x401e9262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z1
+	LONG         $0x401e9262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(R10*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z2
+	LONG $0x40169262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z3
+	LONG         $0x40169262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(R10*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z4
+	LONG $0x401e9262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z5
+	LONG         $0x401e9262
+	WORD         $0xeb52
+	VBROADCASTSS (DI)(R11*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z6
+	LONG $0x40169262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z7
+	LONG         $0x40169262
+	WORD         $0xfb52
+	VBROADCASTSS (DI)(R10*4), Z28
+
+	// VDPBF16PS Z26, Z28, Z8
+	LONG $0x401e1262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z9
+	LONG         $0x401e1262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(R15*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z10
+	LONG $0x40161262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z11
+	LONG         $0x40161262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(R11*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z12
+	LONG $0x401e1262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z13
+	LONG         $0x401e1262
+	WORD         $0xeb52
+	VBROADCASTSS (R13), Z29
+
+	// VDPBF16PS Z26, Z29, Z14
+	LONG $0x40161262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z15
+	LONG         $0x40161262
+	WORD         $0xfb52
+	VBROADCASTSS (R13)(R10*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z16
+	LONG $0x401e8262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z17
+	LONG         $0x401e8262
+	WORD         $0xcb52
+	VBROADCASTSS (R13)(R10*2), Z29
+
+	// VDPBF16PS Z26, Z29, Z18
+	LONG $0x40168262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z19
+	LONG         $0x40168262
+	WORD         $0xdb52
+	VBROADCASTSS (R13)(R11*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z20
+	LONG $0x401e8262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z21
+	LONG         $0x401e8262
+	WORD         $0xeb52
+	VBROADCASTSS (R13)(R10*4), Z29
+
+	// VDPBF16PS Z26, Z29, Z22
+	LONG $0x40168262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z23
+	LONG         $0x40168262
+	WORD         $0xfb52
+	VBROADCASTSS (R13)(R15*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z24
+	LONG $0x401e0262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z25
+	LONG         $0x401e0262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z26
+	VMOVUPS      1088(BX), Z27
+	VBROADCASTSS 4(DI), Z28
+
+	// VDPBF16PS Z26, Z28, Z0
+	LONG $0x401e9262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z1
+	LONG         $0x401e9262
+	WORD         $0xcb52
+	VBROADCASTSS 4(DI)(R10*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z2
+	LONG $0x40169262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z3
+	LONG         $0x40169262
+	WORD         $0xdb52
+	VBROADCASTSS 4(DI)(R10*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z4
+	LONG $0x401e9262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z5
+	LONG         $0x401e9262
+	WORD         $0xeb52
+	VBROADCASTSS 4(DI)(R11*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z6
+	LONG $0x40169262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z7
+	LONG         $0x40169262
+	WORD         $0xfb52
+	VBROADCASTSS 4(DI)(R10*4), Z28
+
+	// VDPBF16PS Z26, Z28, Z8
+	LONG $0x401e1262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z9
+	LONG         $0x401e1262
+	WORD         $0xcb52
+	VBROADCASTSS 4(DI)(R15*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z10
+	LONG $0x40161262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z11
+	LONG         $0x40161262
+	WORD         $0xdb52
+	VBROADCASTSS 4(DI)(R11*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z12
+	LONG $0x401e1262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z13
+	LONG         $0x401e1262
+	WORD         $0xeb52
+	VBROADCASTSS 4(R13), Z29
+
+	// VDPBF16PS Z26, Z29, Z14
+	LONG $0x40161262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z15
+	LONG         $0x40161262
+	WORD         $0xfb52
+	VBROADCASTSS 4(R13)(R10*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z16
+	LONG $0x401e8262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z17
+	LONG         $0x401e8262
+	WORD         $0xcb52
+	VBROADCASTSS 4(R13)(R10*2), Z29
+
+	// VDPBF16PS Z26, Z29, Z18
+	LONG $0x40168262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z19
+	LONG         $0x40168262
+	WORD         $0xdb52
+	VBROADCASTSS 4(R13)(R11*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z20
+	LONG $0x401e8262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z21
+	LONG         $0x401e8262
+	WORD         $0xeb52
+	VBROADCASTSS 4(R13)(R10*4), Z29
+
+	// VDPBF16PS Z26, Z29, Z22
+	LONG $0x40168262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z23
+	LONG         $0x40168262
+	WORD         $0xfb52
+	VBROADCASTSS 4(R13)(R15*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z24
+	LONG $0x401e0262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z25
+	LONG         $0x401e0262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z26
+	VMOVUPS      1152(BX), Z27
+	VBROADCASTSS 8(DI), Z28
+
+	// VDPBF16PS Z26, Z28, Z0
+	LONG $0x401e9262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z1
+	LONG         $0x401e9262
+	WORD         $0xcb52
+	VBROADCASTSS 8(DI)(R10*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z2
+	LONG $0x40169262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z3
+	LONG         $0x40169262
+	WORD         $0xdb52
+	VBROADCASTSS 8(DI)(R10*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z4
+	LONG $0x401e9262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z5
+	LONG         $0x401e9262
+	WORD         $0xeb52
+	VBROADCASTSS 8(DI)(R11*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z6
+	LONG $0x40169262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z7
+	LONG         $0x40169262
+	WORD         $0xfb52
+	VBROADCASTSS 8(DI)(R10*4), Z28
+
+	// VDPBF16PS Z26, Z28, Z8
+	LONG $0x401e1262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z9
+	LONG         $0x401e1262
+	WORD         $0xcb52
+	VBROADCASTSS 8(DI)(R15*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z10
+	LONG $0x40161262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z11
+	LONG         $0x40161262
+	WORD         $0xdb52
+	VBROADCASTSS 8(DI)(R11*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z12
+	LONG $0x401e1262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z13
+	LONG         $0x401e1262
+	WORD         $0xeb52
+	VBROADCASTSS 8(R13), Z29
+
+	// VDPBF16PS Z26, Z29, Z14
+	LONG $0x40161262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z15
+	LONG         $0x40161262
+	WORD         $0xfb52
+	VBROADCASTSS 8(R13)(R10*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z16
+	LONG $0x401e8262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z17
+	LONG         $0x401e8262
+	WORD         $0xcb52
+	VBROADCASTSS 8(R13)(R10*2), Z29
+
+	// VDPBF16PS Z26, Z29, Z18
+	LONG $0x40168262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z19
+	LONG         $0x40168262
+	WORD         $0xdb52
+	VBROADCASTSS 8(R13)(R11*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z20
+	LONG $0x401e8262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z21
+	LONG         $0x401e8262
+	WORD         $0xeb52
+	VBROADCASTSS 8(R13)(R10*4), Z29
+
+	// VDPBF16PS Z26, Z29, Z22
+	LONG $0x40168262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z23
+	LONG         $0x40168262
+	WORD         $0xfb52
+	VBROADCASTSS 8(R13)(R15*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z24
+	LONG $0x401e0262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z25
+	LONG         $0x401e0262
+	WORD         $0xcb52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z26
+	VMOVUPS      1216(BX), Z27
+	VBROADCASTSS 12(DI), Z28
+
+	// VDPBF16PS Z26, Z28, Z0
+	LONG $0x401e9262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z1
+	LONG         $0x401e9262
+	WORD         $0xcb52
+	VBROADCASTSS 12(DI)(R10*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z2
+	LONG $0x40169262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z3
+	LONG         $0x40169262
+	WORD         $0xdb52
+	VBROADCASTSS 12(DI)(R10*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z4
+	LONG $0x401e9262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z5
+	LONG         $0x401e9262
+	WORD         $0xeb52
+	VBROADCASTSS 12(DI)(R11*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z6
+	LONG $0x40169262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z7
+	LONG         $0x40169262
+	WORD         $0xfb52
+	VBROADCASTSS 12(DI)(R10*4), Z28
+
+	// VDPBF16PS Z26, Z28, Z8
+	LONG $0x401e1262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z9
+	LONG         $0x401e1262
+	WORD         $0xcb52
+	VBROADCASTSS 12(DI)(R15*1), Z29
+
+	// VDPBF16PS Z26, Z29, Z10
+	LONG $0x40161262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z11
+	LONG         $0x40161262
+	WORD         $0xdb52
+	VBROADCASTSS 12(DI)(R11*2), Z28
+
+	// VDPBF16PS Z26, Z28, Z12
+	LONG $0x401e1262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z13
+	LONG         $0x401e1262
+	WORD         $0xeb52
+	VBROADCASTSS 12(R13), Z29
+
+	// VDPBF16PS Z26, Z29, Z14
+	LONG $0x40161262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z15
+	LONG         $0x40161262
+	WORD         $0xfb52
+	VBROADCASTSS 12(R13)(R10*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z16
+	LONG $0x401e8262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z17
+	LONG         $0x401e8262
+	WORD         $0xcb52
+	VBROADCASTSS 12(R13)(R10*2), Z29
+
+	// VDPBF16PS Z26, Z29, Z18
+	LONG $0x40168262
+	WORD $0xd252
+
+	// VDPBF16PS Z27, Z29, Z19
+	LONG         $0x40168262
+	WORD         $0xdb52
+	VBROADCASTSS 12(R13)(R11*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z20
+	LONG $0x401e8262
+	WORD $0xe252
+
+	// VDPBF16PS Z27, Z28, Z21
+	LONG         $0x401e8262
+	WORD         $0xeb52
+	VBROADCASTSS 12(R13)(R10*4), Z29
+
+	// VDPBF16PS Z26, Z29, Z22
+	LONG $0x40168262
+	WORD $0xf252
+
+	// VDPBF16PS Z27, Z29, Z23
+	LONG         $0x40168262
+	WORD         $0xfb52
+	VBROADCASTSS 12(R13)(R15*1), Z28
+
+	// VDPBF16PS Z26, Z28, Z24
+	LONG $0x401e0262
+	WORD $0xc252
+
+	// VDPBF16PS Z27, Z28, Z25
+	LONG  $0x401e0262
+	WORD  $0xcb52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS 128(SI), Z4, Z4
+	VADDPS 192(SI), Z6, Z6
+	VADDPS 256(SI), Z8, Z8
+	VADDPS 320(SI), Z10, Z10
+	VADDPS 384(SI), Z12, Z12
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z16, Z16
+	VADDPS 128(DI), Z18, Z18
+	VADDPS 192(DI), Z20, Z20
+	VADDPS 256(DI), Z22, Z22
+	VADDPS 320(DI), Z24, Z24
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS 128(SI), Z5, Z5
+	VADDPS 192(SI), Z7, Z7
+	VADDPS 256(SI), Z9, Z9
+	VADDPS 320(SI), Z11, Z11
+	VADDPS 384(SI), Z13, Z13
+	VADDPS (DI), Z15, Z15
+	VADDPS 64(DI), Z17, Z17
+	VADDPS 128(DI), Z19, Z19
+	VADDPS 192(DI), Z21, Z21
+	VADDPS 256(DI), Z23, Z23
+	VADDPS 320(DI), Z25, Z25
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z26
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z28
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z26, Z0
+	VMINPS       Z0, Z28, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z26, Z2
+	VMINPS       Z2, Z28, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z26, Z4
+	VMINPS       Z4, Z28, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z26, Z6
+	VMINPS       Z6, Z28, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z26, Z8
+	VMINPS       Z8, Z28, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z26, Z10
+	VMINPS       Z10, Z28, Z10
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z26, Z12
+	VMINPS       Z12, Z28, Z12
+	VMOVUPS      Z12, 384(SI)
+	VMAXPS       Z14, Z26, Z14
+	VMINPS       Z14, Z28, Z14
+	VMOVUPS      Z14, (DI)
+	VMAXPS       Z16, Z26, Z16
+	VMINPS       Z16, Z28, Z16
+	VMOVUPS      Z16, 64(DI)
+	VMAXPS       Z18, Z26, Z18
+	VMINPS       Z18, Z28, Z18
+	VMOVUPS      Z18, 128(DI)
+	VMAXPS       Z20, Z26, Z20
+	VMINPS       Z20, Z28, Z20
+	VMOVUPS      Z20, 192(DI)
+	VMAXPS       Z22, Z26, Z22
+	VMINPS       Z22, Z28, Z22
+	VMOVUPS      Z22, 256(DI)
+	VMAXPS       Z24, Z26, Z24
+	VMINPS       Z24, Z28, Z24
+	VMOVUPS      Z24, 320(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z26, Z1
+	VMINPS       Z1, Z28, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z26, Z3
+	VMINPS       Z3, Z28, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z26, Z5
+	VMINPS       Z5, Z28, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z26, Z7
+	VMINPS       Z7, Z28, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z26, Z9
+	VMINPS       Z9, Z28, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z26, Z11
+	VMINPS       Z11, Z28, Z11
+	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z13, Z26, Z13
+	VMINPS       Z13, Z28, Z13
+	VMOVUPS      Z13, 384(SI)
+	VMAXPS       Z15, Z26, Z15
+	VMINPS       Z15, Z28, Z15
+	VMOVUPS      Z15, (DI)
+	VMAXPS       Z17, Z26, Z17
+	VMINPS       Z17, Z28, Z17
+	VMOVUPS      Z17, 64(DI)
+	VMAXPS       Z19, Z26, Z19
+	VMINPS       Z19, Z28, Z19
+	VMOVUPS      Z19, 128(DI)
+	VMAXPS       Z21, Z26, Z21
+	VMINPS       Z21, Z28, Z21
+	VMOVUPS      Z21, 192(DI)
+	VMAXPS       Z23, Z26, Z23
+	VMINPS       Z23, Z28, Z23
+	VMOVUPS      Z23, 256(DI)
+	VMAXPS       Z25, Z26, Z25
+	VMINPS       Z25, Z28, Z25
+	VMOVUPS      Z25, 320(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z26, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z26, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z26, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z26, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z26, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z26, Z10
+	VMOVUPS Z10, 320(SI)
+	VMAXPS  Z12, Z26, Z12
+	VMOVUPS Z12, 384(SI)
+	VMAXPS  Z14, Z26, Z14
+	VMOVUPS Z14, (DI)
+	VMAXPS  Z16, Z26, Z16
+	VMOVUPS Z16, 64(DI)
+	VMAXPS  Z18, Z26, Z18
+	VMOVUPS Z18, 128(DI)
+	VMAXPS  Z20, Z26, Z20
+	VMOVUPS Z20, 192(DI)
+	VMAXPS  Z22, Z26, Z22
+	VMOVUPS Z22, 256(DI)
+	VMAXPS  Z24, Z26, Z24
+	VMOVUPS Z24, 320(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z26, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z26, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z26, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z26, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z26, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z26, Z11
+	VMOVUPS Z11, 320(SI)
+	VMAXPS  Z13, Z26, Z13
+	VMOVUPS Z13, 384(SI)
+	VMAXPS  Z15, Z26, Z15
+	VMOVUPS Z15, (DI)
+	VMAXPS  Z17, Z26, Z17
+	VMOVUPS Z17, 64(DI)
+	VMAXPS  Z19, Z26, Z19
+	VMOVUPS Z19, 128(DI)
+	VMAXPS  Z21, Z26, Z21
+	VMOVUPS Z21, 192(DI)
+	VMAXPS  Z23, Z26, Z23
+	VMOVUPS Z23, 256(DI)
+	VMAXPS  Z25, Z26, Z25
+	VMOVUPS Z25, 320(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, 320(SI)
+	VMOVUPS Z12, 384(SI)
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z16, 64(DI)
+	VMOVUPS Z18, 128(DI)
+	VMOVUPS Z20, 192(DI)
+	VMOVUPS Z22, 256(DI)
+	VMOVUPS Z24, 320(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, 320(SI)
+	VMOVUPS Z13, 384(SI)
+	VMOVUPS Z15, (DI)
+	VMOVUPS Z17, 64(DI)
+	VMOVUPS Z19, 128(DI)
+	VMOVUPS Z21, 192(DI)
+	VMOVUPS Z23, 256(DI)
+	VMOVUPS Z25, 320(DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z29
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z26
+	VPANDD       (SI), Z29, Z27
+	VADDPS       Z26, Z0, Z0
+	VADDPS       Z27, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z26
+	VPANDD       64(SI), Z29, Z27
+	VADDPS       Z26, Z2, Z2
+	VADDPS       Z27, Z3, Z3
+	VPSLLD       $0x10, 128(SI), Z26
+	VPANDD       128(SI), Z29, Z27
+	VADDPS       Z26, Z4, Z4
+	VADDPS       Z27, Z5, Z5
+	VPSLLD       $0x10, 192(SI), Z26
+	VPANDD       192(SI), Z29, Z27
+	VADDPS       Z26, Z6, Z6
+	VADDPS       Z27, Z7, Z7
+	VPSLLD       $0x10, 256(SI), Z26
+	VPANDD       256(SI), Z29, Z27
+	VADDPS       Z26, Z8, Z8
+	VADDPS       Z27, Z9, Z9
+	VPSLLD       $0x10, 320(SI), Z26
+	VPANDD       320(SI), Z29, Z27
+	VADDPS       Z26, Z10, Z10
+	VADDPS       Z27, Z11, Z11
+	VPSLLD       $0x10, 384(SI), Z26
+	VPANDD       384(SI), Z29, Z27
+	VADDPS       Z26, Z12, Z12
+	VADDPS       Z27, Z13, Z13
+	VPSLLD       $0x10, (DI), Z26
+	VPANDD       (DI), Z29, Z27
+	VADDPS       Z26, Z14, Z14
+	VADDPS       Z27, Z15, Z15
+	VPSLLD       $0x10, 64(DI), Z26
+	VPANDD       64(DI), Z29, Z27
+	VADDPS       Z26, Z16, Z16
+	VADDPS       Z27, Z17, Z17
+	VPSLLD       $0x10, 128(DI), Z26
+	VPANDD       128(DI), Z29, Z27
+	VADDPS       Z26, Z18, Z18
+	VADDPS       Z27, Z19, Z19
+	VPSLLD       $0x10, 192(DI), Z26
+	VPANDD       192(DI), Z29, Z27
+	VADDPS       Z26, Z20, Z20
+	VADDPS       Z27, Z21, Z21
+	VPSLLD       $0x10, 256(DI), Z26
+	VPANDD       256(DI), Z29, Z27
+	VADDPS       Z26, Z22, Z22
+	VADDPS       Z27, Z23, Z23
+	VPSLLD       $0x10, 320(DI), Z26
+	VPANDD       320(DI), Z29, Z27
+	VADDPS       Z26, Z24, Z24
+	VADDPS       Z27, Z25, Z25
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z26
+	VBROADCASTSS ConvF32_High+0(AX), Z27
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z28
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z26, Z0
+	VMINPS       Z0, Z27, Z0
+	VPADDD       Z28, Z0, Z0
+	VMAXPS       Z1, Z26, Z1
+	VMINPS       Z1, Z27, Z1
+	VPADDD       Z28, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z29, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z26, Z2
+	VMINPS       Z2, Z27, Z2
+	VPADDD       Z28, Z2, Z2
+	VMAXPS       Z3, Z26, Z3
+	VMINPS       Z3, Z27, Z3
+	VPADDD       Z28, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z29, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z26, Z4
+	VMINPS       Z4, Z27, Z4
+	VPADDD       Z28, Z4, Z4
+	VMAXPS       Z5, Z26, Z5
+	VMINPS       Z5, Z27, Z5
+	VPADDD       Z28, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z29, Z5, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z26, Z6
+	VMINPS       Z6, Z27, Z6
+	VPADDD       Z28, Z6, Z6
+	VMAXPS       Z7, Z26, Z7
+	VMINPS       Z7, Z27, Z7
+	VPADDD       Z28, Z7, Z7
+	VPSRLD       $0x10, Z6, Z6
+	VPTERNLOGD   $0xf8, Z29, Z7, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z26, Z8
+	VMINPS       Z8, Z27, Z8
+	VPADDD       Z28, Z8, Z8
+	VMAXPS       Z9, Z26, Z9
+	VMINPS       Z9, Z27, Z9
+	VPADDD       Z28, Z9, Z9
+	VPSRLD       $0x10, Z8, Z8
+	VPTERNLOGD   $0xf8, Z29, Z9, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z26, Z10
+	VMINPS       Z10, Z27, Z10
+	VPADDD       Z28, Z10, Z10
+	VMAXPS       Z11, Z26, Z11
+	VMINPS       Z11, Z27, Z11
+	VPADDD       Z28, Z11, Z11
+	VPSRLD       $0x10, Z10, Z10
+	VPTERNLOGD   $0xf8, Z29, Z11, Z10
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z26, Z12
+	VMINPS       Z12, Z27, Z12
+	VPADDD       Z28, Z12, Z12
+	VMAXPS       Z13, Z26, Z13
+	VMINPS       Z13, Z27, Z13
+	VPADDD       Z28, Z13, Z13
+	VPSRLD       $0x10, Z12, Z12
+	VPTERNLOGD   $0xf8, Z29, Z13, Z12
+	VMOVUPS      Z12, 384(SI)
+	VMAXPS       Z14, Z26, Z14
+	VMINPS       Z14, Z27, Z14
+	VPADDD       Z28, Z14, Z14
+	VMAXPS       Z15, Z26, Z15
+	VMINPS       Z15, Z27, Z15
+	VPADDD       Z28, Z15, Z15
+	VPSRLD       $0x10, Z14, Z14
+	VPTERNLOGD   $0xf8, Z29, Z15, Z14
+	VMOVUPS      Z14, (DI)
+	VMAXPS       Z16, Z26, Z16
+	VMINPS       Z16, Z27, Z16
+	VPADDD       Z28, Z16, Z16
+	VMAXPS       Z17, Z26, Z17
+	VMINPS       Z17, Z27, Z17
+	VPADDD       Z28, Z17, Z17
+	VPSRLD       $0x10, Z16, Z16
+	VPTERNLOGD   $0xf8, Z29, Z17, Z16
+	VMOVUPS      Z16, 64(DI)
+	VMAXPS       Z18, Z26, Z18
+	VMINPS       Z18, Z27, Z18
+	VPADDD       Z28, Z18, Z18
+	VMAXPS       Z19, Z26, Z19
+	VMINPS       Z19, Z27, Z19
+	VPADDD       Z28, Z19, Z19
+	VPSRLD       $0x10, Z18, Z18
+	VPTERNLOGD   $0xf8, Z29, Z19, Z18
+	VMOVUPS      Z18, 128(DI)
+	VMAXPS       Z20, Z26, Z20
+	VMINPS       Z20, Z27, Z20
+	VPADDD       Z28, Z20, Z20
+	VMAXPS       Z21, Z26, Z21
+	VMINPS       Z21, Z27, Z21
+	VPADDD       Z28, Z21, Z21
+	VPSRLD       $0x10, Z20, Z20
+	VPTERNLOGD   $0xf8, Z29, Z21, Z20
+	VMOVUPS      Z20, 192(DI)
+	VMAXPS       Z22, Z26, Z22
+	VMINPS       Z22, Z27, Z22
+	VPADDD       Z28, Z22, Z22
+	VMAXPS       Z23, Z26, Z23
+	VMINPS       Z23, Z27, Z23
+	VPADDD       Z28, Z23, Z23
+	VPSRLD       $0x10, Z22, Z22
+	VPTERNLOGD   $0xf8, Z29, Z23, Z22
+	VMOVUPS      Z22, 256(DI)
+	VMAXPS       Z24, Z26, Z24
+	VMINPS       Z24, Z27, Z24
+	VPADDD       Z28, Z24, Z24
+	VMAXPS       Z25, Z26, Z25
+	VMINPS       Z25, Z27, Z25
+	VPADDD       Z28, Z25, Z25
+	VPSRLD       $0x10, Z24, Z24
+	VPTERNLOGD   $0xf8, Z29, Z25, Z24
+	VMOVUPS      Z24, 320(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func convBF16_14x32_avx512(a *ConvF32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convBF16_14x32_avx512(SB), NOSPLIT, $8-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
+	VMOVUPS (DI), Z22
+	VMOVUPS 64(DI), Z23
+	VMOVUPS (DI), Z24
+	VMOVUPS 64(DI), Z25
+	VMOVUPS (DI), Z26
+	VMOVUPS 64(DI), Z27
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    SI, DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        blockNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R12)(R11*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+	PREFETCHT0 (R9)(R15*1)
+	PREFETCHT0 (R9)(R11*2)
+
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
+stillQuad:
+	VMOVUPS      (BX), Z28
+	VMOVUPS      1024(BX), Z29
+	VBROADCASTSS (DI), Z30
+
+	// VDPBF16PS Z28, Z30, Z0
+	LONG $0x400e9262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z1
+	LONG         $0x400e9262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(R10*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z2
+	LONG $0x40069262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z3
+	LONG         $0x40069262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(R10*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z4
+	LONG $0x400e9262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z5
+	LONG         $0x400e9262
+	WORD         $0xed52
+	VBROADCASTSS (DI)(R11*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z6
+	LONG $0x40069262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z7
+	LONG         $0x40069262
+	WORD         $0xfd52
+	VBROADCASTSS (DI)(R10*4), Z30
+
+	// VDPBF16PS Z28, Z30, Z8
+	LONG $0x400e1262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z9
+	LONG         $0x400e1262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(R15*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z10
+	LONG $0x40061262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z11
+	LONG         $0x40061262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(R11*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z12
+	LONG $0x400e1262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z13
+	LONG         $0x400e1262
+	WORD         $0xed52
+	VBROADCASTSS (R13), Z31
+
+	// VDPBF16PS Z28, Z31, Z14
+	LONG $0x40061262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z15
+	LONG         $0x40061262
+	WORD         $0xfd52
+	VBROADCASTSS (R13)(R10*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z16
+	LONG $0x400e8262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z17
+	LONG         $0x400e8262
+	WORD         $0xcd52
+	VBROADCASTSS (R13)(R10*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z18
+	LONG $0x40068262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z19
+	LONG         $0x40068262
+	WORD         $0xdd52
+	VBROADCASTSS (R13)(R11*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z20
+	LONG $0x400e8262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z21
+	LONG         $0x400e8262
+	WORD         $0xed52
+	VBROADCASTSS (R13)(R10*4), Z31
+
+	// VDPBF16PS Z28, Z31, Z22
+	LONG $0x40068262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z23
+	LONG         $0x40068262
+	WORD         $0xfd52
+	VBROADCASTSS (R13)(R15*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z24
+	LONG $0x400e0262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z25
+	LONG         $0x400e0262
+	WORD         $0xcd52
+	VBROADCASTSS (R13)(R11*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z26
+	LONG $0x40060262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z27
+	LONG         $0x40060262
+	WORD         $0xdd52
+	VMOVUPS      64(BX), Z28
+	VMOVUPS      1088(BX), Z29
+	VBROADCASTSS 4(DI), Z30
+
+	// VDPBF16PS Z28, Z30, Z0
+	LONG $0x400e9262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z1
+	LONG         $0x400e9262
+	WORD         $0xcd52
+	VBROADCASTSS 4(DI)(R10*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z2
+	LONG $0x40069262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z3
+	LONG         $0x40069262
+	WORD         $0xdd52
+	VBROADCASTSS 4(DI)(R10*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z4
+	LONG $0x400e9262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z5
+	LONG         $0x400e9262
+	WORD         $0xed52
+	VBROADCASTSS 4(DI)(R11*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z6
+	LONG $0x40069262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z7
+	LONG         $0x40069262
+	WORD         $0xfd52
+	VBROADCASTSS 4(DI)(R10*4), Z30
+
+	// VDPBF16PS Z28, Z30, Z8
+	LONG $0x400e1262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z9
+	LONG         $0x400e1262
+	WORD         $0xcd52
+	VBROADCASTSS 4(DI)(R15*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z10
+	LONG $0x40061262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z11
+	LONG         $0x40061262
+	WORD         $0xdd52
+	VBROADCASTSS 4(DI)(R11*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z12
+	LONG $0x400e1262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z13
+	LONG         $0x400e1262
+	WORD         $0xed52
+	VBROADCASTSS 4(R13), Z31
+
+	// VDPBF16PS Z28, Z31, Z14
+	LONG $0x40061262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z15
+	LONG         $0x40061262
+	WORD         $0xfd52
+	VBROADCASTSS 4(R13)(R10*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z16
+	LONG $0x400e8262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z17
+	LONG         $0x400e8262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13)(R10*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z18
+	LONG $0x40068262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z19
+	LONG         $0x40068262
+	WORD         $0xdd52
+	VBROADCASTSS 4(R13)(R11*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z20
+	LONG $0x400e8262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z21
+	LONG         $0x400e8262
+	WORD         $0xed52
+	VBROADCASTSS 4(R13)(R10*4), Z31
+
+	// VDPBF16PS Z28, Z31, Z22
+	LONG $0x40068262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z23
+	LONG         $0x40068262
+	WORD         $0xfd52
+	VBROADCASTSS 4(R13)(R15*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z24
+	LONG $0x400e0262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z25
+	LONG         $0x400e0262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13)(R11*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z26
+	LONG $0x40060262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z27
+	LONG         $0x40060262
+	WORD         $0xdd52
+	VMOVUPS      128(BX), Z28
+	VMOVUPS      1152(BX), Z29
+	VBROADCASTSS 8(DI), Z30
+
+	// VDPBF16PS Z28, Z30, Z0
+	LONG $0x400e9262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z1
+	LONG         $0x400e9262
+	WORD         $0xcd52
+	VBROADCASTSS 8(DI)(R10*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z2
+	LONG $0x40069262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z3
+	LONG         $0x40069262
+	WORD         $0xdd52
+	VBROADCASTSS 8(DI)(R10*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z4
+	LONG $0x400e9262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z5
+	LONG         $0x400e9262
+	WORD         $0xed52
+	VBROADCASTSS 8(DI)(R11*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z6
+	LONG $0x40069262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z7
+	LONG         $0x40069262
+	WORD         $0xfd52
+	VBROADCASTSS 8(DI)(R10*4), Z30
+
+	// VDPBF16PS Z28, Z30, Z8
+	LONG $0x400e1262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z9
+	LONG         $0x400e1262
+	WORD         $0xcd52
+	VBROADCASTSS 8(DI)(R15*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z10
+	LONG $0x40061262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z11
+	LONG         $0x40061262
+	WORD         $0xdd52
+	VBROADCASTSS 8(DI)(R11*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z12
+	LONG $0x400e1262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z13
+	LONG         $0x400e1262
+	WORD         $0xed52
+	VBROADCASTSS 8(R13), Z31
+
+	// VDPBF16PS Z28, Z31, Z14
+	LONG $0x40061262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z15
+	LONG         $0x40061262
+	WORD         $0xfd52
+	VBROADCASTSS 8(R13)(R10*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z16
+	LONG $0x400e8262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z17
+	LONG         $0x400e8262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13)(R10*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z18
+	LONG $0x40068262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z19
+	LONG         $0x40068262
+	WORD         $0xdd52
+	VBROADCASTSS 8(R13)(R11*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z20
+	LONG $0x400e8262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z21
+	LONG         $0x400e8262
+	WORD         $0xed52
+	VBROADCASTSS 8(R13)(R10*4), Z31
+
+	// VDPBF16PS Z28, Z31, Z22
+	LONG $0x40068262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z23
+	LONG         $0x40068262
+	WORD         $0xfd52
+	VBROADCASTSS 8(R13)(R15*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z24
+	LONG $0x400e0262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z25
+	LONG         $0x400e0262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13)(R11*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z26
+	LONG $0x40060262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z27
+	LONG         $0x40060262
+	WORD         $0xdd52
+	VMOVUPS      192(BX), Z28
+	VMOVUPS      1216(BX), Z29
+	VBROADCASTSS 12(DI), Z30
+
+	// VDPBF16PS Z28, Z30, Z0
+	LONG $0x400e9262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z1
+	LONG         $0x400e9262
+	WORD         $0xcd52
+	VBROADCASTSS 12(DI)(R10*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z2
+	LONG $0x40069262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z3
+	LONG         $0x40069262
+	WORD         $0xdd52
+	VBROADCASTSS 12(DI)(R10*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z4
+	LONG $0x400e9262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z5
+	LONG         $0x400e9262
+	WORD         $0xed52
+	VBROADCASTSS 12(DI)(R11*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z6
+	LONG $0x40069262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z7
+	LONG         $0x40069262
+	WORD         $0xfd52
+	VBROADCASTSS 12(DI)(R10*4), Z30
+
+	// VDPBF16PS Z28, Z30, Z8
+	LONG $0x400e1262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z9
+	LONG         $0x400e1262
+	WORD         $0xcd52
+	VBROADCASTSS 12(DI)(R15*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z10
+	LONG $0x40061262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z11
+	LONG         $0x40061262
+	WORD         $0xdd52
+	VBROADCASTSS 12(DI)(R11*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z12
+	LONG $0x400e1262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z13
+	LONG         $0x400e1262
+	WORD         $0xed52
+	VBROADCASTSS 12(R13), Z31
+
+	// VDPBF16PS Z28, Z31, Z14
+	LONG $0x40061262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z15
+	LONG         $0x40061262
+	WORD         $0xfd52
+	VBROADCASTSS 12(R13)(R10*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z16
+	LONG $0x400e8262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z17
+	LONG         $0x400e8262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13)(R10*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z18
+	LONG $0x40068262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z19
+	LONG         $0x40068262
+	WORD         $0xdd52
+	VBROADCASTSS 12(R13)(R11*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z20
+	LONG $0x400e8262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z21
+	LONG         $0x400e8262
+	WORD         $0xed52
+	VBROADCASTSS 12(R13)(R10*4), Z31
+
+	// VDPBF16PS Z28, Z31, Z22
+	LONG $0x40068262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z23
+	LONG         $0x40068262
+	WORD         $0xfd52
+	VBROADCASTSS 12(R13)(R15*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z24
+	LONG $0x400e0262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z25
+	LONG         $0x400e0262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13)(R11*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z26
+	LONG $0x40060262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z27
+	LONG  $0x40060262
+	WORD  $0xdd52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   stillQuad
+	ADDQ  $+1024, BX
+	JMP   blocked
+
+ahead:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z28
+	VMOVUPS      1024(BX), Z29
+	VBROADCASTSS (DI), Z30
+
+	// VDPBF16PS Z28, Z30, Z0
+	LONG $0x400e9262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z1
+	LONG         $0x400e9262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(R10*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z2
+	LONG $0x40069262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z3
+	LONG         $0x40069262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(R10*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z4
+	LONG $0x400e9262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z5
+	LONG         $0x400e9262
+	WORD         $0xed52
+	VBROADCASTSS (DI)(R11*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z6
+	LONG $0x40069262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z7
+	LONG         $0x40069262
+	WORD         $0xfd52
+	VBROADCASTSS (DI)(R10*4), Z30
+
+	// VDPBF16PS Z28, Z30, Z8
+	LONG $0x400e1262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z9
+	LONG         $0x400e1262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(R15*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z10
+	LONG $0x40061262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z11
+	LONG         $0x40061262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(R11*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z12
+	LONG $0x400e1262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z13
+	LONG         $0x400e1262
+	WORD         $0xed52
+	VBROADCASTSS (R13), Z31
+
+	// VDPBF16PS Z28, Z31, Z14
+	LONG $0x40061262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z15
+	LONG         $0x40061262
+	WORD         $0xfd52
+	VBROADCASTSS (R13)(R10*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z16
+	LONG $0x400e8262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z17
+	LONG         $0x400e8262
+	WORD         $0xcd52
+	VBROADCASTSS (R13)(R10*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z18
+	LONG $0x40068262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z19
+	LONG         $0x40068262
+	WORD         $0xdd52
+	VBROADCASTSS (R13)(R11*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z20
+	LONG $0x400e8262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z21
+	LONG         $0x400e8262
+	WORD         $0xed52
+	VBROADCASTSS (R13)(R10*4), Z31
+
+	// VDPBF16PS Z28, Z31, Z22
+	LONG $0x40068262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z23
+	LONG         $0x40068262
+	WORD         $0xfd52
+	VBROADCASTSS (R13)(R15*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z24
+	LONG $0x400e0262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z25
+	LONG         $0x400e0262
+	WORD         $0xcd52
+	VBROADCASTSS (R13)(R11*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z26
+	LONG $0x40060262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z27
+	LONG         $0x40060262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      64(BX), Z28
+	VMOVUPS      1088(BX), Z29
+	VBROADCASTSS 4(DI), Z30
+
+	// VDPBF16PS Z28, Z30, Z0
+	LONG $0x400e9262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z1
+	LONG         $0x400e9262
+	WORD         $0xcd52
+	VBROADCASTSS 4(DI)(R10*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z2
+	LONG $0x40069262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z3
+	LONG         $0x40069262
+	WORD         $0xdd52
+	VBROADCASTSS 4(DI)(R10*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z4
+	LONG $0x400e9262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z5
+	LONG         $0x400e9262
+	WORD         $0xed52
+	VBROADCASTSS 4(DI)(R11*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z6
+	LONG $0x40069262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z7
+	LONG         $0x40069262
+	WORD         $0xfd52
+	VBROADCASTSS 4(DI)(R10*4), Z30
+
+	// VDPBF16PS Z28, Z30, Z8
+	LONG $0x400e1262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z9
+	LONG         $0x400e1262
+	WORD         $0xcd52
+	VBROADCASTSS 4(DI)(R15*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z10
+	LONG $0x40061262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z11
+	LONG         $0x40061262
+	WORD         $0xdd52
+	VBROADCASTSS 4(DI)(R11*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z12
+	LONG $0x400e1262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z13
+	LONG         $0x400e1262
+	WORD         $0xed52
+	VBROADCASTSS 4(R13), Z31
+
+	// VDPBF16PS Z28, Z31, Z14
+	LONG $0x40061262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z15
+	LONG         $0x40061262
+	WORD         $0xfd52
+	VBROADCASTSS 4(R13)(R10*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z16
+	LONG $0x400e8262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z17
+	LONG         $0x400e8262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13)(R10*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z18
+	LONG $0x40068262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z19
+	LONG         $0x40068262
+	WORD         $0xdd52
+	VBROADCASTSS 4(R13)(R11*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z20
+	LONG $0x400e8262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z21
+	LONG         $0x400e8262
+	WORD         $0xed52
+	VBROADCASTSS 4(R13)(R10*4), Z31
+
+	// VDPBF16PS Z28, Z31, Z22
+	LONG $0x40068262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z23
+	LONG         $0x40068262
+	WORD         $0xfd52
+	VBROADCASTSS 4(R13)(R15*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z24
+	LONG $0x400e0262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z25
+	LONG         $0x400e0262
+	WORD         $0xcd52
+	VBROADCASTSS 4(R13)(R11*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z26
+	LONG $0x40060262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z27
+	LONG         $0x40060262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z28
+	VMOVUPS      1152(BX), Z29
+	VBROADCASTSS 8(DI), Z30
+
+	// VDPBF16PS Z28, Z30, Z0
+	LONG $0x400e9262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z1
+	LONG         $0x400e9262
+	WORD         $0xcd52
+	VBROADCASTSS 8(DI)(R10*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z2
+	LONG $0x40069262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z3
+	LONG         $0x40069262
+	WORD         $0xdd52
+	VBROADCASTSS 8(DI)(R10*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z4
+	LONG $0x400e9262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z5
+	LONG         $0x400e9262
+	WORD         $0xed52
+	VBROADCASTSS 8(DI)(R11*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z6
+	LONG $0x40069262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z7
+	LONG         $0x40069262
+	WORD         $0xfd52
+	VBROADCASTSS 8(DI)(R10*4), Z30
+
+	// VDPBF16PS Z28, Z30, Z8
+	LONG $0x400e1262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z9
+	LONG         $0x400e1262
+	WORD         $0xcd52
+	VBROADCASTSS 8(DI)(R15*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z10
+	LONG $0x40061262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z11
+	LONG         $0x40061262
+	WORD         $0xdd52
+	VBROADCASTSS 8(DI)(R11*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z12
+	LONG $0x400e1262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z13
+	LONG         $0x400e1262
+	WORD         $0xed52
+	VBROADCASTSS 8(R13), Z31
+
+	// VDPBF16PS Z28, Z31, Z14
+	LONG $0x40061262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z15
+	LONG         $0x40061262
+	WORD         $0xfd52
+	VBROADCASTSS 8(R13)(R10*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z16
+	LONG $0x400e8262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z17
+	LONG         $0x400e8262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13)(R10*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z18
+	LONG $0x40068262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z19
+	LONG         $0x40068262
+	WORD         $0xdd52
+	VBROADCASTSS 8(R13)(R11*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z20
+	LONG $0x400e8262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z21
+	LONG         $0x400e8262
+	WORD         $0xed52
+	VBROADCASTSS 8(R13)(R10*4), Z31
+
+	// VDPBF16PS Z28, Z31, Z22
+	LONG $0x40068262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z23
+	LONG         $0x40068262
+	WORD         $0xfd52
+	VBROADCASTSS 8(R13)(R15*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z24
+	LONG $0x400e0262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z25
+	LONG         $0x400e0262
+	WORD         $0xcd52
+	VBROADCASTSS 8(R13)(R11*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z26
+	LONG $0x40060262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z27
+	LONG         $0x40060262
+	WORD         $0xdd52
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Z28
+	VMOVUPS      1216(BX), Z29
+	VBROADCASTSS 12(DI), Z30
+
+	// VDPBF16PS Z28, Z30, Z0
+	LONG $0x400e9262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z1
+	LONG         $0x400e9262
+	WORD         $0xcd52
+	VBROADCASTSS 12(DI)(R10*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z2
+	LONG $0x40069262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z3
+	LONG         $0x40069262
+	WORD         $0xdd52
+	VBROADCASTSS 12(DI)(R10*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z4
+	LONG $0x400e9262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z5
+	LONG         $0x400e9262
+	WORD         $0xed52
+	VBROADCASTSS 12(DI)(R11*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z6
+	LONG $0x40069262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z7
+	LONG         $0x40069262
+	WORD         $0xfd52
+	VBROADCASTSS 12(DI)(R10*4), Z30
+
+	// VDPBF16PS Z28, Z30, Z8
+	LONG $0x400e1262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z9
+	LONG         $0x400e1262
+	WORD         $0xcd52
+	VBROADCASTSS 12(DI)(R15*1), Z31
+
+	// VDPBF16PS Z28, Z31, Z10
+	LONG $0x40061262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z11
+	LONG         $0x40061262
+	WORD         $0xdd52
+	VBROADCASTSS 12(DI)(R11*2), Z30
+
+	// VDPBF16PS Z28, Z30, Z12
+	LONG $0x400e1262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z13
+	LONG         $0x400e1262
+	WORD         $0xed52
+	VBROADCASTSS 12(R13), Z31
+
+	// VDPBF16PS Z28, Z31, Z14
+	LONG $0x40061262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z15
+	LONG         $0x40061262
+	WORD         $0xfd52
+	VBROADCASTSS 12(R13)(R10*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z16
+	LONG $0x400e8262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z17
+	LONG         $0x400e8262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13)(R10*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z18
+	LONG $0x40068262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z19
+	LONG         $0x40068262
+	WORD         $0xdd52
+	VBROADCASTSS 12(R13)(R11*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z20
+	LONG $0x400e8262
+	WORD $0xe452
+
+	// VDPBF16PS Z29, Z30, Z21
+	LONG         $0x400e8262
+	WORD         $0xed52
+	VBROADCASTSS 12(R13)(R10*4), Z31
+
+	// VDPBF16PS Z28, Z31, Z22
+	LONG $0x40068262
+	WORD $0xf452
+
+	// VDPBF16PS Z29, Z31, Z23
+	LONG         $0x40068262
+	WORD         $0xfd52
+	VBROADCASTSS 12(R13)(R15*1), Z30
+
+	// VDPBF16PS Z28, Z30, Z24
+	LONG $0x400e0262
+	WORD $0xc452
+
+	// VDPBF16PS Z29, Z30, Z25
+	LONG         $0x400e0262
+	WORD         $0xcd52
+	VBROADCASTSS 12(R13)(R11*2), Z31
+
+	// VDPBF16PS Z28, Z31, Z26
+	LONG $0x40060262
+	WORD $0xd452
+
+	// VDPBF16PS Z29, Z31, Z27
+	LONG  $0x40060262
+	WORD  $0xdd52
+	ADDQ  $+256, BX
+	ADDQ  $+16, DI
+	ADDQ  $+16, R13
+	ADDQ  $+4, DX
+	TESTQ $+15, DX
+	JNZ   aheadQuad
+	ADDQ  $+1024, BX
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
+
+rest:
+	CMPQ   ConvF32_Narrow+0(AX), $+0
+	JNE    narrow
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z2, Z2
+	VADDPS 128(SI), Z4, Z4
+	VADDPS 192(SI), Z6, Z6
+	VADDPS 256(SI), Z8, Z8
+	VADDPS 320(SI), Z10, Z10
+	VADDPS 384(SI), Z12, Z12
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z16, Z16
+	VADDPS 128(DI), Z18, Z18
+	VADDPS 192(DI), Z20, Z20
+	VADDPS 256(DI), Z22, Z22
+	VADDPS 320(DI), Z24, Z24
+	VADDPS 384(DI), Z26, Z26
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Z1, Z1
+	VADDPS 64(SI), Z3, Z3
+	VADDPS 128(SI), Z5, Z5
+	VADDPS 192(SI), Z7, Z7
+	VADDPS 256(SI), Z9, Z9
+	VADDPS 320(SI), Z11, Z11
+	VADDPS 384(SI), Z13, Z13
+	VADDPS (DI), Z15, Z15
+	VADDPS 64(DI), Z17, Z17
+	VADDPS 128(DI), Z19, Z19
+	VADDPS 192(DI), Z21, Z21
+	VADDPS 256(DI), Z23, Z23
+	VADDPS 320(DI), Z25, Z25
+	VADDPS 384(DI), Z27, Z27
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Z28
+	JEQ          low
+	VBROADCASTSS ConvF32_High+0(AX), Z30
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z30, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z30, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z30, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z30, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z30, Z10
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z30, Z12
+	VMOVUPS      Z12, 384(SI)
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z30, Z14
+	VMOVUPS      Z14, (DI)
+	VMAXPS       Z16, Z28, Z16
+	VMINPS       Z16, Z30, Z16
+	VMOVUPS      Z16, 64(DI)
+	VMAXPS       Z18, Z28, Z18
+	VMINPS       Z18, Z30, Z18
+	VMOVUPS      Z18, 128(DI)
+	VMAXPS       Z20, Z28, Z20
+	VMINPS       Z20, Z30, Z20
+	VMOVUPS      Z20, 192(DI)
+	VMAXPS       Z22, Z28, Z22
+	VMINPS       Z22, Z30, Z22
+	VMOVUPS      Z22, 256(DI)
+	VMAXPS       Z24, Z28, Z24
+	VMINPS       Z24, Z30, Z24
+	VMOVUPS      Z24, 320(DI)
+	VMAXPS       Z26, Z28, Z26
+	VMINPS       Z26, Z30, Z26
+	VMOVUPS      Z26, 384(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z30, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z30, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z30, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z30, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z30, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z30, Z11
+	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z30, Z13
+	VMOVUPS      Z13, 384(SI)
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z30, Z15
+	VMOVUPS      Z15, (DI)
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z30, Z17
+	VMOVUPS      Z17, 64(DI)
+	VMAXPS       Z19, Z28, Z19
+	VMINPS       Z19, Z30, Z19
+	VMOVUPS      Z19, 128(DI)
+	VMAXPS       Z21, Z28, Z21
+	VMINPS       Z21, Z30, Z21
+	VMOVUPS      Z21, 192(DI)
+	VMAXPS       Z23, Z28, Z23
+	VMINPS       Z23, Z30, Z23
+	VMOVUPS      Z23, 256(DI)
+	VMAXPS       Z25, Z28, Z25
+	VMINPS       Z25, Z30, Z25
+	VMOVUPS      Z25, 320(DI)
+	VMAXPS       Z27, Z28, Z27
+	VMINPS       Z27, Z30, Z27
+	VMOVUPS      Z27, 384(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z28, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z28, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z28, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z28, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z28, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z28, Z10
+	VMOVUPS Z10, 320(SI)
+	VMAXPS  Z12, Z28, Z12
+	VMOVUPS Z12, 384(SI)
+	VMAXPS  Z14, Z28, Z14
+	VMOVUPS Z14, (DI)
+	VMAXPS  Z16, Z28, Z16
+	VMOVUPS Z16, 64(DI)
+	VMAXPS  Z18, Z28, Z18
+	VMOVUPS Z18, 128(DI)
+	VMAXPS  Z20, Z28, Z20
+	VMOVUPS Z20, 192(DI)
+	VMAXPS  Z22, Z28, Z22
+	VMOVUPS Z22, 256(DI)
+	VMAXPS  Z24, Z28, Z24
+	VMOVUPS Z24, 320(DI)
+	VMAXPS  Z26, Z28, Z26
+	VMOVUPS Z26, 384(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z28, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z28, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z28, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z28, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z28, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z28, Z11
+	VMOVUPS Z11, 320(SI)
+	VMAXPS  Z13, Z28, Z13
+	VMOVUPS Z13, 384(SI)
+	VMAXPS  Z15, Z28, Z15
+	VMOVUPS Z15, (DI)
+	VMAXPS  Z17, Z28, Z17
+	VMOVUPS Z17, 64(DI)
+	VMAXPS  Z19, Z28, Z19
+	VMOVUPS Z19, 128(DI)
+	VMAXPS  Z21, Z28, Z21
+	VMOVUPS Z21, 192(DI)
+	VMAXPS  Z23, Z28, Z23
+	VMOVUPS Z23, 256(DI)
+	VMAXPS  Z25, Z28, Z25
+	VMOVUPS Z25, 320(DI)
+	VMAXPS  Z27, Z28, Z27
+	VMOVUPS Z27, 384(DI)
+	JMP     stored
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, 320(SI)
+	VMOVUPS Z12, 384(SI)
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z16, 64(DI)
+	VMOVUPS Z18, 128(DI)
+	VMOVUPS Z20, 192(DI)
+	VMOVUPS Z22, 256(DI)
+	VMOVUPS Z24, 320(DI)
+	VMOVUPS Z26, 384(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, 320(SI)
+	VMOVUPS Z13, 384(SI)
+	VMOVUPS Z15, (DI)
+	VMOVUPS Z17, 64(DI)
+	VMOVUPS Z19, 128(DI)
+	VMOVUPS Z21, 192(DI)
+	VMOVUPS Z23, 256(DI)
+	VMOVUPS Z25, 320(DI)
+	VMOVUPS Z27, 384(DI)
+	JMP     stored
+
+narrow:
+	VPBROADCASTD conv_f32_numbers<>+0(SB), Z31
+	MOVQ         ConvF32_Residual+0(AX), SI
+	TESTQ        SI, SI
+	JZ           added
+	MOVQ         ConvF32_Residual+0(AX), SI
+	ADDQ         16(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondResidual+0(AX), DI
+	VPSLLD       $0x10, (SI), Z28
+	VPANDD       (SI), Z31, Z29
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z29, Z1, Z1
+	VPSLLD       $0x10, 64(SI), Z28
+	VPANDD       64(SI), Z31, Z29
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z29, Z3, Z3
+	VPSLLD       $0x10, 128(SI), Z28
+	VPANDD       128(SI), Z31, Z29
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z29, Z5, Z5
+	VPSLLD       $0x10, 192(SI), Z28
+	VPANDD       192(SI), Z31, Z29
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z29, Z7, Z7
+	VPSLLD       $0x10, 256(SI), Z28
+	VPANDD       256(SI), Z31, Z29
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z29, Z9, Z9
+	VPSLLD       $0x10, 320(SI), Z28
+	VPANDD       320(SI), Z31, Z29
+	VADDPS       Z28, Z10, Z10
+	VADDPS       Z29, Z11, Z11
+	VPSLLD       $0x10, 384(SI), Z28
+	VPANDD       384(SI), Z31, Z29
+	VADDPS       Z28, Z12, Z12
+	VADDPS       Z29, Z13, Z13
+	VPSLLD       $0x10, (DI), Z28
+	VPANDD       (DI), Z31, Z29
+	VADDPS       Z28, Z14, Z14
+	VADDPS       Z29, Z15, Z15
+	VPSLLD       $0x10, 64(DI), Z28
+	VPANDD       64(DI), Z31, Z29
+	VADDPS       Z28, Z16, Z16
+	VADDPS       Z29, Z17, Z17
+	VPSLLD       $0x10, 128(DI), Z28
+	VPANDD       128(DI), Z31, Z29
+	VADDPS       Z28, Z18, Z18
+	VADDPS       Z29, Z19, Z19
+	VPSLLD       $0x10, 192(DI), Z28
+	VPANDD       192(DI), Z31, Z29
+	VADDPS       Z28, Z20, Z20
+	VADDPS       Z29, Z21, Z21
+	VPSLLD       $0x10, 256(DI), Z28
+	VPANDD       256(DI), Z31, Z29
+	VADDPS       Z28, Z22, Z22
+	VADDPS       Z29, Z23, Z23
+	VPSLLD       $0x10, 320(DI), Z28
+	VPANDD       320(DI), Z31, Z29
+	VADDPS       Z28, Z24, Z24
+	VADDPS       Z29, Z25, Z25
+	VPSLLD       $0x10, 384(DI), Z28
+	VPANDD       384(DI), Z31, Z29
+	VADDPS       Z28, Z26, Z26
+	VADDPS       Z29, Z27, Z27
+
+added:
+	VBROADCASTSS ConvF32_Low+0(AX), Z28
+	VBROADCASTSS ConvF32_High+0(AX), Z29
+	VPBROADCASTD conv_f32_numbers<>+32(SB), Z30
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VPADDD       Z30, Z0, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VPADDD       Z30, Z1, Z1
+	VPSRLD       $0x10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z31, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VPADDD       Z30, Z2, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VPADDD       Z30, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z31, Z3, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VPADDD       Z30, Z4, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VPADDD       Z30, Z5, Z5
+	VPSRLD       $0x10, Z4, Z4
+	VPTERNLOGD   $0xf8, Z31, Z5, Z4
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VPADDD       Z30, Z6, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VPADDD       Z30, Z7, Z7
+	VPSRLD       $0x10, Z6, Z6
+	VPTERNLOGD   $0xf8, Z31, Z7, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VPADDD       Z30, Z8, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	VPADDD       Z30, Z9, Z9
+	VPSRLD       $0x10, Z8, Z8
+	VPTERNLOGD   $0xf8, Z31, Z9, Z8
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z29, Z10
+	VPADDD       Z30, Z10, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z29, Z11
+	VPADDD       Z30, Z11, Z11
+	VPSRLD       $0x10, Z10, Z10
+	VPTERNLOGD   $0xf8, Z31, Z11, Z10
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z29, Z12
+	VPADDD       Z30, Z12, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z29, Z13
+	VPADDD       Z30, Z13, Z13
+	VPSRLD       $0x10, Z12, Z12
+	VPTERNLOGD   $0xf8, Z31, Z13, Z12
+	VMOVUPS      Z12, 384(SI)
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z29, Z14
+	VPADDD       Z30, Z14, Z14
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z29, Z15
+	VPADDD       Z30, Z15, Z15
+	VPSRLD       $0x10, Z14, Z14
+	VPTERNLOGD   $0xf8, Z31, Z15, Z14
+	VMOVUPS      Z14, (DI)
+	VMAXPS       Z16, Z28, Z16
+	VMINPS       Z16, Z29, Z16
+	VPADDD       Z30, Z16, Z16
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z29, Z17
+	VPADDD       Z30, Z17, Z17
+	VPSRLD       $0x10, Z16, Z16
+	VPTERNLOGD   $0xf8, Z31, Z17, Z16
+	VMOVUPS      Z16, 64(DI)
+	VMAXPS       Z18, Z28, Z18
+	VMINPS       Z18, Z29, Z18
+	VPADDD       Z30, Z18, Z18
+	VMAXPS       Z19, Z28, Z19
+	VMINPS       Z19, Z29, Z19
+	VPADDD       Z30, Z19, Z19
+	VPSRLD       $0x10, Z18, Z18
+	VPTERNLOGD   $0xf8, Z31, Z19, Z18
+	VMOVUPS      Z18, 128(DI)
+	VMAXPS       Z20, Z28, Z20
+	VMINPS       Z20, Z29, Z20
+	VPADDD       Z30, Z20, Z20
+	VMAXPS       Z21, Z28, Z21
+	VMINPS       Z21, Z29, Z21
+	VPADDD       Z30, Z21, Z21
+	VPSRLD       $0x10, Z20, Z20
+	VPTERNLOGD   $0xf8, Z31, Z21, Z20
+	VMOVUPS      Z20, 192(DI)
+	VMAXPS       Z22, Z28, Z22
+	VMINPS       Z22, Z29, Z22
+	VPADDD       Z30, Z22, Z22
+	VMAXPS       Z23, Z28, Z23
+	VMINPS       Z23, Z29, Z23
+	VPADDD       Z30, Z23, Z23
+	VPSRLD       $0x10, Z22, Z22
+	VPTERNLOGD   $0xf8, Z31, Z23, Z22
+	VMOVUPS      Z22, 256(DI)
+	VMAXPS       Z24, Z28, Z24
+	VMINPS       Z24, Z29, Z24
+	VPADDD       Z30, Z24, Z24
+	VMAXPS       Z25, Z28, Z25
+	VMINPS       Z25, Z29, Z25
+	VPADDD       Z30, Z25, Z25
+	VPSRLD       $0x10, Z24, Z24
+	VPTERNLOGD   $0xf8, Z31, Z25, Z24
+	VMOVUPS      Z24, 320(DI)
+	VMAXPS       Z26, Z28, Z26
+	VMINPS       Z26, Z29, Z26
+	VPADDD       Z30, Z26, Z26
+	VMAXPS       Z27, Z28, Z27
+	VMINPS       Z27, Z29, Z27
+	VPADDD       Z30, Z27, Z27
+	VPSRLD       $0x10, Z26, Z26
+	VPTERNLOGD   $0xf8, Z31, Z27, Z26
+	VMOVUPS      Z26, 384(DI)
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+DATA conv_f32_lanes<>+0(SB)/4, $0x00000000
+DATA conv_f32_lanes<>+4(SB)/4, $0x00000001
+DATA conv_f32_lanes<>+8(SB)/4, $0x00000002
+DATA conv_f32_lanes<>+12(SB)/4, $0x00000003
+DATA conv_f32_lanes<>+16(SB)/4, $0x00000004
+DATA conv_f32_lanes<>+20(SB)/4, $0x00000005
+DATA conv_f32_lanes<>+24(SB)/4, $0x00000006
+DATA conv_f32_lanes<>+28(SB)/4, $0x00000007
+GLOBL conv_f32_lanes<>(SB), RODATA|NOPTR, $32
+
+DATA conv_f32_numbers<>+0(SB)/4, $0xffff0000
+DATA conv_f32_numbers<>+4(SB)/4, $0xffff0000
+DATA conv_f32_numbers<>+8(SB)/4, $0xffff0000
+DATA conv_f32_numbers<>+12(SB)/4, $0xffff0000
+DATA conv_f32_numbers<>+16(SB)/4, $0xffff0000
+DATA conv_f32_numbers<>+20(SB)/4, $0xffff0000
+DATA conv_f32_numbers<>+24(SB)/4, $0xffff0000
+DATA conv_f32_numbers<>+28(SB)/4, $0xffff0000
+DATA conv_f32_numbers<>+32(SB)/4, $0x00008000
+DATA conv_f32_numbers<>+36(SB)/4, $0x00008000
+DATA conv_f32_numbers<>+40(SB)/4, $0x00008000
+DATA conv_f32_numbers<>+44(SB)/4, $0x00008000
+DATA conv_f32_numbers<>+48(SB)/4, $0x00008000
+DATA conv_f32_numbers<>+52(SB)/4, $0x00008000
+DATA conv_f32_numbers<>+56(SB)/4, $0x00008000
+DATA conv_f32_numbers<>+60(SB)/4, $0x00008000
+GLOBL conv_f32_numbers<>(SB), RODATA|NOPTR, $64

@@ -13,3 +13,8 @@ func PeakAVX2(n int)
 //
 //go:noescape
 func PeakAVX512(n int)
+
+// PeakBF16 runs n rounds, at least 1, of 12 VDPBF16PS of 512 bits.
+//
+//go:noescape
+func PeakBF16(n int)

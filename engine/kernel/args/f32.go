@@ -26,6 +26,7 @@ type Conv struct {
 	Ahead                               uintptr // weights to prefetch; may pass their end
 	AheadEach                           int     // bytes by which Ahead moves after each prefetched line; 0: nothing to prefetch
 	NextIn                              int     // not 0: each of the BlockSteps prefetches the inputs of the next
+	Narrow                              int     // not 0: Out and Residual are BF16x32; only for tiles of two vectors on BF16x32
 }
 
 // Window is one call of a window kernel: it computes a row of output pixels, each

@@ -12,7 +12,7 @@ import (
 func eachUnit(t *testing.T, test func(t *testing.T, u *box.Unit)) {
 	for _, k := range kernel.Rungs() {
 		switch k.Name {
-		case "vnni", "amx", "dotprod", "i8mm":
+		case "vnni", "avx512bf16", "amx", "dotprod", "i8mm":
 		default:
 			t.Run(k.Name, func(t *testing.T) { test(t, &k.Boxes) })
 		}

@@ -16,6 +16,7 @@ import (
 type tile struct {
 	vector
 	rows, head, vecs int
+	pairs            bool
 }
 
 // families lists the tiles: AVX-512 up to 14x32, AVX2 up to 6x16 and 4x24.
@@ -24,7 +25,12 @@ var families = []struct {
 	table  string
 	rows   []int // largest number of pixels of tiles with one vector, two vectors, ...
 	breaks bool  // a row of the picture may end anywhere in the second half of a tile, not just in its middle
-}{{zmm, "ConvAVX512", []int{14, 14}, false}, {ymm, "ConvAVX2", []int{6, 6, 4}, true}}
+	pairs  bool  // inputs and weights are words of two bfloat16: a block is 32 channels, in as many bytes
+}{
+	{zmm, "ConvAVX512", []int{14, 14}, false, false},
+	{ymm, "ConvAVX2", []int{6, 6, 4}, true, false},
+	{zmm, "ConvBF16", []int{14, 14}, false, true},
+}
 
 // eachTile visits all tiles in the order of the tables: for each number of vectors and
 // rows, the tile whose head is the larger half and, if rows of a picture may end there,
@@ -38,7 +44,7 @@ func eachTile(visit func(family int, t tile)) {
 					heads = max(heads, rows-1)
 				}
 				for head := (rows + 1) / 2; head <= heads; head++ {
-					visit(i, tile{f.vector, rows, head, v + 1})
+					visit(i, tile{f.vector, rows, head, v + 1, f.pairs})
 				}
 			}
 		}
@@ -47,6 +53,7 @@ func eachTile(visit func(family int, t tile)) {
 
 func convTiles(g *gen) {
 	eachTile(func(_ int, t tile) { t.emit(g) })
+	g.writeConstants()
 }
 
 func convTable() string {
@@ -82,7 +89,11 @@ func convTable() string {
 }
 
 func (t tile) name() string {
-	s := fmt.Sprintf("convF32_%dx%d_%s", t.rows, t.vecs*t.bytes/4, t.rung)
+	kind := "F32"
+	if t.pairs {
+		kind = "BF16"
+	}
+	s := fmt.Sprintf("conv%s_%dx%d_%s", kind, t.rows, t.vecs*t.bytes/4, t.rung)
 	if t.head != (t.rows+1)/2 {
 		s += fmt.Sprintf("_head%d", t.head)
 	}
@@ -163,6 +174,18 @@ func (t tile) emit(g *gen) {
 		}
 	}
 	t.blocks(g)
+	if !t.pairs { // their blocks are all complete
+		t.otherSteps(g)
+	}
+	t.finish(g)
+	g.ADDQ(imm(24), positions)
+	g.CMPQ(positions, end)
+	g.JNE(to("tile"))
+	g.end()
+}
+
+// otherSteps writes the steps after those of complete blocks.
+func (t tile) otherSteps(g *gen) {
 	g.load("StepCount", stepsLeft)
 	g.SUBQ(g.field("BlockSteps"), stepsLeft)
 	g.JZ(to("finish"))
@@ -178,11 +201,6 @@ func (t tile) emit(g *gen) {
 	g.DECQ(stepsLeft)
 	g.JNZ(to("step"))
 	g.Label("finish")
-	t.finish(g)
-	g.ADDQ(imm(24), positions)
-	g.CMPQ(positions, end)
-	g.JNE(to("tile"))
-	g.end()
 }
 
 // begin computes the addresses of the inputs of a step.
@@ -269,7 +287,7 @@ func (t tile) block(g *gen, label string) {
 			}
 			t.input1(g, c)
 		}
-		g.ADDQ(imm(lanes*t.vecs*t.bytes), weights)
+		t.nextWeights(g, lanes)
 		return
 	}
 	g.Label(label + "Quad")
@@ -277,12 +295,36 @@ func (t tile) block(g *gen, label string) {
 		t.fetchAhead(g, label)
 		t.input1(g, c)
 	}
-	g.ADDQ(imm(4*t.vecs*t.bytes), weights)
+	t.nextWeights(g, 4)
 	g.ADDQ(imm(4*4), first)
 	g.ADDQ(imm(4*4), second)
 	g.ADDQ(imm(4), stepsLeft)
 	g.TESTQ(imm(15), stepsLeft)
 	g.JNZ(to(label + "Quad"))
+	if t.pairs {
+		g.ADDQ(imm(pairColumn), weights)
+	}
+}
+
+// pairColumn is the size of a block's weights for 16 outputs, in words of two bfloat16.
+// Those of the next 16 follow them.
+const pairColumn = 16 * 64
+
+// weightAt is the address of the weights of input c of a block for vector v.
+func (t tile) weightAt(c, v int) operand.Mem {
+	if t.pairs {
+		return at(weights, v*pairColumn+c*t.bytes)
+	}
+	return at(weights, (c*t.vecs+v)*t.bytes)
+}
+
+// nextWeights moves on by the weights of n inputs.
+func (t tile) nextWeights(g *gen, n int) {
+	vecs := t.vecs
+	if t.pairs {
+		vecs = 1
+	}
+	g.ADDQ(imm(n*vecs*t.bytes), weights)
 }
 
 // fetchNext prefetches the inputs of the next step if NextIn is not 0; otherwise it jumps
@@ -346,16 +388,20 @@ func (t tile) three(g *gen) {
 // input1 writes the products of input c of each pixel.
 func (t tile) input1(g *gen, c int) {
 	for v := range t.vecs {
-		g.VMOVUPS(at(weights, (c*t.vecs+v)*t.bytes), t.weight(v))
+		g.VMOVUPS(t.weightAt(c, v), t.weight(v))
 	}
 	for row := range t.rows {
-		if t.vecs == 1 && t.bytes == 64 {
+		if t.vecs == 1 && t.bytes == 64 && !t.pairs {
 			g.VFMADD231PS_BCST(t.address(row, 4*c), t.weight(0), t.acc(row, 0))
 			continue
 		}
 		g.VBROADCASTSS(t.address(row, 4*c), t.input(row))
 		for v := range t.vecs {
-			g.VFMADD231PS(t.weight(v), t.input(row), t.acc(row, v))
+			if t.pairs {
+				g.dotBF16(t.weight(v), t.input(row), t.acc(row, v))
+			} else {
+				g.VFMADD231PS(t.weight(v), t.input(row), t.acc(row, v))
+			}
 		}
 	}
 }
@@ -383,10 +429,14 @@ func (t tile) address(row, disp int) operand.Mem {
 
 // finish writes the epilogue: it adds the residual, clips and stores.
 func (t tile) finish(g *gen) {
+	if t.narrows() {
+		g.CMPQ(g.field("Narrow"), imm(0))
+		g.JNE(to("narrow"))
+	}
 	g.load("Residual", pixel)
 	g.TESTQ(pixel, pixel)
 	g.JZ(to("store"))
-	t.outputs(g, "Residual", 16, func(row, v int, m operand.Mem) {
+	t.outputs(g, "Residual", 16, t.vecs, func(row, v int, m operand.Mem) {
 		g.VADDPS(m, t.acc(row, v), t.acc(row, v))
 	})
 	g.Label("store")
@@ -403,34 +453,74 @@ func (t tile) finish(g *gen) {
 	g.VBROADCASTSS(g.field("Low"), low)
 	g.JEQ(to("low"))
 	g.VBROADCASTSS(g.field("High"), high)
-	t.outputs(g, "Out", 8, func(row, v int, m operand.Mem) {
+	t.outputs(g, "Out", 8, t.vecs, func(row, v int, m operand.Mem) {
 		g.VMAXPS(t.acc(row, v), low, t.acc(row, v))
 		g.VMINPS(t.acc(row, v), high, t.acc(row, v))
 		g.VMOVUPS(t.acc(row, v), m)
 	})
 	g.JMP(to("stored"))
 	g.Label("low")
-	t.outputs(g, "Out", 8, func(row, v int, m operand.Mem) {
+	t.outputs(g, "Out", 8, t.vecs, func(row, v int, m operand.Mem) {
 		g.VMAXPS(t.acc(row, v), low, t.acc(row, v))
 		g.VMOVUPS(t.acc(row, v), m)
 	})
 	g.JMP(to("stored"))
 	g.Label("plain")
-	t.outputs(g, "Out", 8, func(row, v int, m operand.Mem) {
+	t.outputs(g, "Out", 8, t.vecs, func(row, v int, m operand.Mem) {
 		g.VMOVUPS(t.acc(row, v), m)
 	})
+	if t.narrows() {
+		g.JMP(to("stored"))
+		t.finishNarrow(g)
+	}
 	g.Label("stored")
 }
 
-// outputs visits the memory operands of all sums in Out or Residual; offset is that of
-// the field in a position.
-func (t tile) outputs(g *gen, field string, offset int, visit func(row, v int, m operand.Mem)) {
+// narrows reports whether the tile can store pixels of BF16x32.
+func (t tile) narrows() bool { return t.pairs && t.vecs == 2 }
+
+// finishNarrow writes the epilogue for an output, and a residual if there is one, of
+// BF16x32: channel i of 32 is the lower half of word i, channel 16+i the upper half. Sums
+// are rounded half up in magnitude.
+func (t tile) finishNarrow(g *gen) {
+	low, high, half, upper := t.weight(0), t.weight(1), t.input(0), t.input(1)
+	g.Label("narrow")
+	g.VPBROADCASTD(g.number(0xffff0000), upper)
+	g.load("Residual", pixel)
+	g.TESTQ(pixel, pixel)
+	g.JZ(to("added"))
+	t.outputs(g, "Residual", 16, 1, func(row, _ int, m operand.Mem) {
+		g.VPSLLD(operand.U8(16), m, low)
+		g.VPANDD(m, upper, high)
+		g.VADDPS(low, t.acc(row, 0), t.acc(row, 0))
+		g.VADDPS(high, t.acc(row, 1), t.acc(row, 1))
+	})
+	g.Label("added")
+	g.VBROADCASTSS(g.field("Low"), low)
+	g.VBROADCASTSS(g.field("High"), high)
+	g.VPBROADCASTD(g.number(0x8000), half)
+	t.outputs(g, "Out", 8, 1, func(row, _ int, m operand.Mem) {
+		for v := range t.vecs {
+			g.VMAXPS(t.acc(row, v), low, t.acc(row, v))
+			g.VMINPS(t.acc(row, v), high, t.acc(row, v))
+			g.VPADDD(half, t.acc(row, v), t.acc(row, v))
+		}
+		const select3 = 0xf8 // first | second & third
+		g.VPSRLD(operand.U8(16), t.acc(row, 0), t.acc(row, 0))
+		g.VPTERNLOGD(operand.U8(select3), upper, t.acc(row, 1), t.acc(row, 0))
+		g.VMOVUPS(t.acc(row, 0), m)
+	})
+}
+
+// outputs visits the memory operands of the first vecs sums of each pixel in Out or Residual;
+// offset is that of the field in a position.
+func (t tile) outputs(g *gen, field string, offset, vecs int, visit func(row, v int, m operand.Mem)) {
 	g.load(field, pixel)
 	g.ADDQ(at(positions, offset), pixel)
 	bases := []reg.Register{pixel, first}
 	g.MOVQ(pixel, bases[1])
 	g.ADDQ(g.field("Second"+field), bases[1])
-	for v := range t.vecs {
+	for v := range vecs {
 		if v > 0 {
 			g.ADDQ(g.field(field+"Block"), bases[0])
 			g.ADDQ(g.field(field+"Block"), bases[1])
