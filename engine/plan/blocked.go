@@ -132,6 +132,8 @@ func (b *builder) canSplit(n *ir.Node) bool {
 	switch b.roles[n] {
 	case globalPool, dynamic, roundCodes, transposed:
 		return false
+	case convolve:
+		return !b.beatsPairs(b.conv(n))
 	case concat: // parts that start inside a pixel's block are copied number by number
 		at := 0
 		for _, v := range n.Inputs {

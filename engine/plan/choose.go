@@ -271,7 +271,7 @@ func (b *builder) convsAfterLimit() int {
 // asked for, on VDPBF16PS: it has enough input and output channels to fill the tiles, and not
 // too many layers after it. Then it reads 32-channel pixels.
 func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
-	if !b.narrows(n) {
+	if !b.narrows(n) || b.beatsPairs(c) {
 		return false
 	}
 	if c.In.H*c.In.W == 1 { // a pixel is one row of 16 of a tile, and its input would have to be split

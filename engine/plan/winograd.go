@@ -29,6 +29,14 @@ func candidates(c *kernel.Conv) []kernel.ConvMethod {
 	return nil
 }
 
+// beatsPairs reports whether Winograd's form in float32 is faster than VDPBF16PS, which computes
+// two products in the time of one: on a map of so many tiles of 4x4 outputs that 36 products in
+// place of 144 pay for the transforms. AMX is faster still.
+func (b *builder) beatsPairs(c *kernel.Conv) bool {
+	return !b.opt.Rung.Pays(kernel.Split32) && c.KernelH == 3 && c.KernelW == 3 && c.Group == 1 &&
+		c.StrideH*c.StrideW*c.DilationH*c.DilationW == 1 && min(c.Out.H, c.Out.W) >= 20 && min(c.In.C, c.Out.C) >= 16
+}
+
 // method chooses the method of a convolution that does not run on the tile unit, by
 // its shape or, if candidates are close, by timing them.
 func (b *builder) method(c *kernel.Conv) (kernel.ConvMethod, error) {
