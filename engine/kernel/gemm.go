@@ -23,6 +23,7 @@ type Gemm struct {
 	Residual                      bool        // added before the activation; may be C itself
 	Act                           Activation
 	Strict                        bool // float32 arithmetic only, never bf16x3
+	BF16                          bool // bfloat16 operands are exact enough
 	Often                         bool // computed many times in a row with one constant B: it pays to pack that for any M
 }
 
@@ -101,8 +102,9 @@ type GemmWeights struct {
 	keeper
 	form    gemmForm
 	source  matrixB   // B as passed to PackGemm
-	panels  []float32 // B in panels or strips of columns, each [K][columns], the last padded with zeros
+	panels  []float32 // B in panels or strips of columns, each [depth][columns], the last padded with zeros
 	columns int       // of a panel
+	depth   int       // rows of a panel: K, or words of two bfloat16 in each column
 	vec     *vec.Unit // which packs panels
 	tiles   []byte    // B packed for AMX tiles
 	bias    []float32 // padded to complete panels and tiles; nil: none
@@ -115,6 +117,7 @@ const (
 	gemmInPlace gemmForm = iota // not packed: each product reads it once, in order
 	gemmStrips                  // panels of stripColumns, which products of few rows read at the speed of the caches
 	gemmPanels                  // of gemmUnit.columns, for register tiles
+	gemmPairs                   // of words of two bfloat16, for register tiles
 	gemmTiles                   // for AMX tiles
 )
 

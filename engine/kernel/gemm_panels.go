@@ -14,8 +14,8 @@ func placePanels(r *Rung, g *Gemm, w *GemmWeights) {
 
 // place allocates panels of the given number of columns.
 func (w *GemmWeights) place(v *vec.Unit, form gemmForm, columns int) {
-	w.form, w.columns, w.vec = form, columns, v
-	w.panels = w.floats(roundUp(w.source.n, columns) * w.source.k)
+	w.form, w.columns, w.depth, w.vec = form, columns, w.source.k, v
+	w.panels = w.floats(roundUp(w.source.n, columns) * w.depth)
 }
 
 // packedColumns is the number of columns of B that a chunk packs: they are
@@ -33,8 +33,12 @@ func (w *GemmWeights) Chunks() int {
 // Chunk packs one chunk.
 func (w *GemmWeights) Chunk(i int) {
 	from, to := i*packedColumns, min((i+1)*packedColumns, w.source.n)
-	if w.form == gemmTiles {
+	switch w.form {
+	case gemmTiles:
 		w.source.packTiles(w.tiles, from/32, (to+31)/32)
+		return
+	case gemmPairs:
+		w.packPairs(from/w.columns, (to+w.columns-1)/w.columns)
 		return
 	}
 	w.source.packPanels(w.vec, w.panels, w.columns, from/w.columns, (to+w.columns-1)/w.columns)
@@ -46,25 +50,29 @@ const packRows = 32
 
 // packPanels packs panels [from, to) of the given number of columns each.
 func (b *matrixB) packPanels(v *vec.Unit, panels []float32, columns, from, to int) {
-	kept := numberRooms.Get().(*[]float32)
-	defer numberRooms.Put(kept)
 	for row := 0; row < b.k; row += packRows {
 		rows := min(packRows, b.k-row)
 		for i := from; i < to; i++ {
-			panel := panels[(i*b.k+row)*columns:][:rows*columns]
-			have := min(columns, b.n-i*columns)
-			if have < columns {
-				clear(panel)
-			}
-			if b.trans {
-				p, apart := b.block(i*columns*b.row+row, b.row, have, rows, kept)
-				v.TransposeMatrix(words(panel), unsafe.Slice((*uint32)(p), (have-1)*apart+rows), columns, apart, have, rows)
-				continue
-			}
-			for r := range rows {
-				b.write(panel[r*columns:][:have], (row+r)*b.row+i*columns)
-			}
+			b.packBlock(v, panels[(i*b.k+row)*columns:][:rows*columns], columns, i, row)
 		}
+	}
+}
+
+// packBlock packs the rows from row on of panel i, as many as dst has.
+func (b *matrixB) packBlock(v *vec.Unit, dst []float32, columns, i, row int) {
+	rows, have := len(dst)/columns, min(columns, b.n-i*columns)
+	if have < columns {
+		clear(dst)
+	}
+	if b.trans {
+		kept := numberRooms.Get().(*[]float32)
+		defer numberRooms.Put(kept)
+		p, apart := b.block(i*columns*b.row+row, b.row, have, rows, kept)
+		v.TransposeMatrix(words(dst), unsafe.Slice((*uint32)(p), (have-1)*apart+rows), columns, apart, have, rows)
+		return
+	}
+	for r := range rows {
+		b.write(dst[r*columns:][:have], (row+r)*b.row+i*columns)
 	}
 }
 
@@ -83,16 +91,21 @@ type panelGemm struct {
 	rest     Activation   // the activation that the kernel does not apply itself
 	tiles    int          // of rows
 	grid     grid
-	together int // products of the batch in a chunk
-	k0       int // the first row of B; gemm.K is the number of rows from there on
+	together int  // products of the batch in a chunk
+	k0       int  // the first row of B; gemm.K is the number of rows from there on
+	narrowed bool // A lies in the scratch, see gemm_pairs_amd64.go
 }
 
 // planPanels plans a product of several rows. If B is an input that the kernel
 // cannot read in place, a first step packs it.
 func planPanels(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
 	s := &panelGemm{gemm: *g, rung: r, unit: r.GemmUnit, weights: w}
-	u := &s.unit
-	var work Work
+	return s.plan(), nil
+}
+
+// plan cuts the product, and returns its steps.
+func (s *panelGemm) plan() (work Work) {
+	g, u, w := &s.gemm, &s.unit, s.weights
 	s.args = gemmArgs{RowA: 4 * g.RowA, RowB: 4 * u.columns, RowC: 4 * g.RowC, RowResidual: 4 * g.RowResidual, K: g.K, Scale: g.Scale}
 	s.args.Low, s.args.High, s.rest = g.Act.limits()
 	panels := roundUp(g.N, u.columns) / u.columns
@@ -110,7 +123,7 @@ func planPanels(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
 	for _, part := range s.cutK() {
 		work.Steps = append(work.Steps, part)
 	}
-	return work, nil
+	return work
 }
 
 // cutK cuts a product with constant weights whose A does not stay in L2 along K into
@@ -212,7 +225,10 @@ func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles, end i
 	default:
 		a.B = unsafe.Add(m.More[0], atB+4*first)
 	}
-	residual := m.Residual
+	in, residual := m.In, m.Residual
+	if s.narrowed {
+		in = m.Scratch
+	}
 	if s.k0 > 0 {
 		residual = m.Out
 	}
@@ -225,7 +241,7 @@ func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles, end i
 		row := s.row(t)
 		a.fetch(next, t-from, parts)
 		a.Rows = s.row(t+1) - row
-		a.A = unsafe.Add(m.In, atA+row*a.RowA+4*s.k0)
+		a.A = unsafe.Add(in, atA+row*a.RowA+4*s.k0)
 		a.C = unsafe.Add(m.Out, atC+row*a.RowC+4*first)
 		if g.Residual {
 			a.Residual = unsafe.Add(residual, atC+row*a.RowResidual+4*first)
@@ -249,7 +265,7 @@ func (s *panelGemm) nextPanel(panel int) []float32 {
 // panel returns the rows of a constant panel that the product reads.
 func (s *panelGemm) panel(i int) []float32 {
 	width := s.unit.columns
-	return s.weights.panels[(i*s.weights.source.k+s.k0)*width:][:s.gemm.K*width]
+	return s.weights.panels[(i*s.weights.depth+s.k0)*width:][:s.gemm.K*width]
 }
 
 // fetch makes a call prefetch one of parts equal parts of the next panel: otherwise

@@ -32,7 +32,7 @@ func native() []Rung {
 			Bytes: bytesAVX512,
 		}},
 		{cpu.vnni, Rung{Name: "vnni", QConvs: vnniQConvs, Bytes: bytesVNNI(cpu)}},
-		{cpu.bf16, Rung{Name: "avx512bf16", TileConv: pairTileConv}},
+		{cpu.bf16, Rung{Name: "avx512bf16", TileConv: pairTileConv, Gemms: pairGemms}},
 		{cpu.amx, Rung{Name: "amx", TileConv: tileUnitConv, Gemms: tileUnitGemms, QConvs: tileUnitQConvs}},
 	} {
 		if !r.has {

@@ -31,7 +31,7 @@ func (b *builder) productNode(n *ir.Node) (bool, error) {
 		return false, nil
 	}
 	p := &product{out: n.Outputs[0]}
-	p.gemm.Scale, p.gemm.Strict = 1, b.opt.Strict
+	p.gemm.Scale, p.gemm.Strict, p.gemm.BF16 = 1, b.opt.Strict, b.opt.BF16 && b.opt.Rung.Pays(kernel.BF16x32)
 	ok := false
 	if n.Op == "Gemm" {
 		ok = b.readGemm(n, p)

@@ -17,6 +17,11 @@ type GemmArgs args.Gemm
 //go:noescape
 func Gemm512(a *GemmArgs)
 
+// GemmPairs512 is Gemm512 on words of two bfloat16: K is the number of words.
+//
+//go:noescape
+func GemmPairs512(a *GemmArgs)
+
 // Gemm256 computes up to 6 rows by 16 columns, all of which must exist.
 //
 //go:noescape

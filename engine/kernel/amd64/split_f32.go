@@ -12,6 +12,11 @@ func SplitAVX512(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, pixels 
 //go:noescape
 func NarrowAVX512(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, pixels int)
 
+// NarrowRowAVX512 narrows blocks of 32 numbers, at least one, as NarrowAVX512 does pixels.
+//
+//go:noescape
+func NarrowRowAVX512(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
 //go:noescape
 func UnsplitAVX512(a unsafe.Pointer, b unsafe.Pointer, src unsafe.Pointer, pixels int)
 

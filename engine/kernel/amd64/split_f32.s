@@ -80,6 +80,34 @@ loop:
 	VZEROUPPER
 	RET
 
+// func NarrowRowAVX512(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX512F
+TEXT ·NarrowRowAVX512(SB), NOSPLIT, $0-24
+	MOVQ         src+8(FP), SI
+	MOVQ         dst+0(FP), DI
+	MOVQ         blocks+16(FP), DX
+	MOVL         $0x00008000, AX
+	VPBROADCASTD AX, Z30
+	MOVL         $0xffff0000, AX
+	VPBROADCASTD AX, Z31
+
+loop:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VPADDD  Z30, Z0, Z2
+	VPADDD  Z30, Z1, Z3
+	VPSRLD  $0x10, Z2, Z4
+	VPANDD  Z31, Z2, Z2
+	VPANDD  Z31, Z3, Z3
+	VPORD   Z3, Z4, Z4
+	VMOVUPS Z4, (DI)
+	ADDQ    $+128, SI
+	ADDQ    $+64, DI
+	DECQ    DX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
 // func UnsplitAVX512(a unsafe.Pointer, b unsafe.Pointer, src unsafe.Pointer, pixels int)
 // Requires: AVX, AVX512F
 TEXT ·UnsplitAVX512(SB), NOSPLIT, $0-32

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/visionzoo/vision/internal/asm/generate"
+)
 
 // vectors is one class of vector registers.
 type vectors struct {
@@ -8,14 +12,25 @@ type vectors struct {
 	width  int    // bytes
 	rows   int    // of the largest register tile, which is two vectors wide
 	masked bool   // has mask registers
+	pairs  bool   // A and B are words of two bfloat16
 }
 
 var (
-	avx512 = vectors{"Z", 64, 14, true}
-	avx2   = vectors{"Y", 32, 6, false}
+	avx512 = vectors{"Z", 64, 14, true, false}
+	avx2   = vectors{"Y", 32, 6, false, false}
+	pairs  = vectors{"Z", 64, 14, true, true}
 )
 
 func (v vectors) r(i int) string { return fmt.Sprintf("%s%d", v.reg, i) }
+
+// multiplyAdd writes acc += a·b on the registers with these numbers.
+func (e *emitter) multiplyAdd(v vectors, a, b, acc int) {
+	if v.pairs {
+		e.raw(bytesLine(fmt.Sprintf("VDPBF16PS %s, %s, %s", v.r(a), v.r(b), v.r(acc)), generate.DotBF16(a, b, acc)...))
+		return
+	}
+	e.p("VFMADD231PS %s, %s, %s", v.r(a), v.r(b), v.r(acc))
+}
 
 // gemm writes C = clip(scale·A·B + bias + residual) for one register tile of up to
 // v.rows rows and two vectors of columns, with code for each number of rows. The sums
@@ -76,8 +91,9 @@ func (e *emitter) gemmRows(v vectors, rows int) {
 				place += fmt.Sprintf("(R13*%d)", row%3)
 			}
 			e.p("VBROADCASTSS %s, %s", place, in[row%2])
-			e.p("VFMADD231PS %s, %s, %s", b0, in[row%2], v.r(2*row))
-			e.p("VFMADD231PS %s, %s, %s", b1, in[row%2], v.r(2*row+1))
+			for half := range 2 {
+				e.multiplyAdd(v, 2*v.rows+half, 2*v.rows+2+row%2, 2*row+half)
+			}
 		}
 	}
 	bases := (rows + 2) / 3

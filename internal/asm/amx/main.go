@@ -63,6 +63,7 @@ func files() (generate.Files, error) {
 			e.gemvColumn("GemvColumn"+v.suffix, v.vectors, m)
 		}
 	}
+	e.gemm("GemmPairs512", pairs)
 	e.table()
 	return generate.Files{target: e.Bytes()}, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"go/token"
 	"go/types"
 	"strings"
@@ -8,8 +9,11 @@ import (
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/gotypes"
+	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/visionzoo/vision/internal/asm/generate"
 )
 
 // gen is an avo context with this project's conventions. A kernel is a leaf: it calls
@@ -50,6 +54,15 @@ func (g *gen) number(bits uint32) operand.Mem {
 // lanes returns the address of the integers 0 to 7, for masks.
 func (g *gen) lanes() operand.Mem {
 	return operand.Mem{Symbol: operand.Symbol{Name: g.name + "_lanes", Static: true}, Base: reg.StaticBase}
+}
+
+// dotBF16 writes VDPBF16PS, acc += a·b, as its bytes.
+func (g *gen) dotBF16(a, b, acc reg.VecPhysical) {
+	number := func(r reg.VecPhysical) int { return int(r.PhysicalIndex()) }
+	code := generate.DotBF16(number(a), number(b), number(acc))
+	g.Comment("VDPBF16PS " + a.Asm() + ", " + b.Asm() + ", " + acc.Asm())
+	g.Instruction(&ir.Instruction{Opcode: "LONG", Operands: []operand.Op{operand.U32(binary.LittleEndian.Uint32(code))}})
+	g.Instruction(&ir.Instruction{Opcode: "WORD", Operands: []operand.Op{operand.U16(binary.LittleEndian.Uint16(code[4:]))}})
 }
 
 func (g *gen) writeConstants() {

@@ -26,6 +26,7 @@ func splits(g *gen) {
 		g.pack(reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4)
 		g.VMOVUPS(reg.Z4, at(reg.RDI, 0))
 	}, true, 64)
+	g.narrowRow()
 	g.splitKernel("UnsplitAVX512", []string{"a ptr", "b ptr", "src ptr", "pixels int"}, func() {
 		g.join()
 		g.VMOVUPS(reg.Z0, at(reg.RSI, 0))
@@ -36,6 +37,34 @@ func splits(g *gen) {
 		g.VMOVUPS(reg.Z0, at(reg.RSI, 0))
 		g.VMOVUPS(reg.Z1, at(reg.RBX, 0))
 	}, false, 64)
+}
+
+// narrowRow writes a kernel that narrows a row of numbers: words of numbers i and 16+i of each 32.
+func (g *gen) narrowRow() {
+	g.leaf("NarrowRowAVX512", []string{"dst ptr", "src ptr", "blocks int"},
+		"NarrowRowAVX512 narrows blocks of 32 numbers, at least one, as NarrowAVX512 does pixels.")
+	g.param("src", reg.RSI)
+	g.param("dst", reg.RDI)
+	g.param("blocks", reg.RDX)
+	g.halves()
+	g.Label("loop")
+	g.VMOVUPS(at(reg.RSI, 0), reg.Z0)
+	g.VMOVUPS(at(reg.RSI, 64), reg.Z1)
+	g.pack(reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4)
+	g.VMOVUPS(reg.Z4, at(reg.RDI, 0))
+	g.ADDQ(imm(128), reg.RSI)
+	g.ADDQ(imm(64), reg.RDI)
+	g.DECQ(reg.RDX)
+	g.JNZ(to("loop"))
+	g.end()
+}
+
+// halves sets halfBit and highBits.
+func (g *gen) halves() {
+	g.MOVL(operand.U32(0x8000), reg.EAX)
+	g.VPBROADCASTD(reg.EAX, halfBit)
+	g.MOVL(operand.U32(0xffff0000), reg.EAX)
+	g.VPBROADCASTD(reg.EAX, highBits)
 }
 
 // splitKernel writes a loop of body over pixels: SI and BX point to the float32 of
@@ -52,10 +81,7 @@ func (g *gen) splitKernel(name string, params []string, body func(), loads bool,
 		g.param("src", reg.RDI)
 	}
 	g.param("pixels", reg.RDX)
-	g.MOVL(operand.U32(0x8000), reg.EAX)
-	g.VPBROADCASTD(reg.EAX, halfBit)
-	g.MOVL(operand.U32(0xffff0000), reg.EAX)
-	g.VPBROADCASTD(reg.EAX, highBits)
+	g.halves()
 	g.Label("loop")
 	if loads {
 		g.VMOVUPS(at(reg.RSI, 0), reg.Z0)

@@ -1,12 +1,12 @@
-package main
+package generate
 
 import (
 	"fmt"
 	"testing"
 )
 
-// TestEvexBF16 compares encodings with those of GNU as 2.40.
-func TestEvexBF16(t *testing.T) {
+// TestDotBF16 compares encodings with those of GNU as 2.40.
+func TestDotBF16(t *testing.T) {
 	for _, c := range []struct {
 		a, b, acc int
 		want      string
@@ -16,7 +16,7 @@ func TestEvexBF16(t *testing.T) {
 		{8, 17, 10, "62 52 76 40 52 d0"},
 		{23, 12, 16, "62 a2 1e 48 52 c7"},
 	} {
-		if got := fmt.Sprintf("% x", evexBF16(c.a, c.b, c.acc)); got != c.want {
+		if got := fmt.Sprintf("% x", DotBF16(c.a, c.b, c.acc)); got != c.want {
 			t.Errorf("%d, %d, %d: %s, want %s", c.a, c.b, c.acc, got, c.want)
 		}
 	}
