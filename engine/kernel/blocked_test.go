@@ -59,6 +59,7 @@ var poolCases = []struct {
 	{why: "5x5 in the padding", h: 4, w: 4, kh: 5, kw: 5, sh: 1, sw: 1, pads: [4]int{6, 6, 6, 6}},
 	{why: "dilated", h: 11, w: 12, kh: 3, kw: 3, sh: 1, sw: 2, pads: [4]int{2, 2, 2, 2}, dilation: 2},
 	{why: "wide", h: 2, w: 240, kh: 2, kw: 2, sh: 1, sw: 1},
+	{why: "wide 3x3", h: 5, w: 240, kh: 3, kw: 3, sh: 1, sw: 1, pads: [4]int{1, 1, 1, 1}},
 	{why: "one pixel", h: 1, w: 1, kh: 1, kw: 1, sh: 1, sw: 1},
 }
 

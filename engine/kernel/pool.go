@@ -33,6 +33,11 @@ type pool struct {
 	rooms  *sync.Pool
 	row    windowRow
 	spans  []windowSpan
+
+	// By columns first, see byColumns: the offsets of a column's rows, and of a row's columns
+	// in the room of their maxima, which has right columns of padding on its right.
+	down, across []int
+	right        int
 }
 
 // poolRoom is the size of a room in bytes, which stays in L2. Only if the rows of a
@@ -44,18 +49,14 @@ var poolRooms = sync.Pool{New: func() any { return newRoom(poolRoom) }}
 
 // MaxPool plans a max pool. Padding is ignored; a window of nothing but padding gives
 // -Inf, or a very low number in formats that cannot hold it.
-func (r *Rung) MaxPool(p Pool) (Work, error) {
-	if p.wide() && sameFamily(&p.In, &p.Out) == nil {
-		return r.poolTwice(p)
-	}
-	return r.pool(p, windowMax)
-}
+func (r *Rung) MaxPool(p Pool) (Work, error) { return r.pool(p, windowMax) }
 
-// wide reports whether a maximum along rows and then one along columns take at most
-// half as many steps as the windows as a whole: of 5x5 with stride 1, 10 of 25. Every window
-// must overlap the input.
-func (p *Pool) wide() bool {
-	if p.KernelH*p.KernelW < 2*(p.StrideH*p.KernelW+p.KernelH) {
+// byColumns reports whether it takes fewer steps to find the maximum of each column of a
+// row's windows first, and then the maxima of these: for 3x3 with stride 1, three and three,
+// and two to keep them, of nine. Then edges take no more time than other windows, too. Every
+// window must overlap the input.
+func (p *Pool) byColumns() bool {
+	if p.KernelH*p.StrideW+p.KernelW+2 > p.KernelH*p.KernelW {
 		return false
 	}
 	for x := range p.Out.W {
@@ -69,28 +70,6 @@ func (p *Pool) wide() bool {
 		}
 	}
 	return true
-}
-
-// poolTwice plans a maximum along rows, into the scratch, and one along columns of
-// the result, for which wide reports true.
-func (r *Rung) poolTwice(p Pool) (Work, error) {
-	along, down := p, p
-	format := p.In.Format
-	if !format.blockedF32() {
-		format = F32x16
-	}
-	along.Out = NewLayout(format, p.In.N, p.In.C, p.In.H, p.Out.W, Halo{})
-	along.KernelH, along.StrideH, along.PadTop = 1, 1, 0
-	down.In, down.KernelW, down.StrideW, down.PadLeft = along.Out, 1, 1, 0
-	first, err := r.pool(along, windowMax)
-	if err != nil {
-		return Work{}, err
-	}
-	second, err := r.pool(down, windowMax)
-	if err != nil {
-		return Work{}, err
-	}
-	return Work{Steps: []Step{toScratch{first.Steps[0], 0}, fromScratch{second.Steps[0], 0}}, Scratch: along.Out.Size()}, nil
 }
 
 // AveragePool plans an average pool. Padding counts only with CountPad.
@@ -110,6 +89,18 @@ func (r *Rung) pool(p Pool, op windowOp) (Work, error) {
 	s := &pool{Pool: p, rung: r, op: op, source: p.In, most: p.Out.H, row: r.lanes(p.In.width()).WindowRow}
 	if !p.In.Format.blockedF32() {
 		s.widen()
+	}
+	pixel := s.source.Format.PixelBytes()
+	s.right = max(0, (p.Out.W-1)*p.StrideW+(p.KernelW-1)*p.DilationW+1-p.PadLeft-p.In.W)
+	if op == windowMax && (p.PadLeft+p.In.W+s.right)*pixel <= poolRoom && p.byColumns() {
+		for k := range p.KernelH {
+			s.down = append(s.down, k*p.DilationH*s.source.Pitch*pixel)
+		}
+		for k := range p.KernelW {
+			s.across = append(s.across, k*p.DilationW*pixel)
+		}
+		s.rows = newRows(p.Out, 4+2*float64(p.KernelH*p.StrideW+p.KernelW))
+		return Work{Steps: []Step{s}}, nil
 	}
 	s.spans = windowSpans(&s.source, p.Out.W, p.KernelH, p.KernelW, p.StrideW, p.DilationH, p.DilationW, p.PadLeft, false)
 	s.rows = newRows(p.Out, 4+2*float64(p.KernelH*p.KernelW))
@@ -132,10 +123,15 @@ func (s *pool) widen() {
 // Run is part of Step.
 func (s *pool) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
-	var room unsafe.Pointer
+	var room, maxima unsafe.Pointer
 	if s.copied {
 		room = s.rooms.Get().(unsafe.Pointer)
 		defer s.rooms.Put(room)
+	}
+	if s.down != nil {
+		maxima = poolRooms.Get().(unsafe.Pointer)
+		defer poolRooms.Put(maxima)
+		s.clearSides(maxima)
 	}
 	s.groups(chunk, s.most, func(n, plane, top, count int) {
 		from, first := s.In.strips(m.In, n, plane), 0
@@ -143,7 +139,13 @@ func (s *pool) Run(chunk int, m *Memory) {
 			from, first = s.fill(room, from, top, count)
 		}
 		for y := top; y < top+count; y++ {
-			s.outRow(f, from, s.Out.strips(m.Out, n, plane), y, first)
+			out := s.Out.strips(m.Out, n, plane)
+			if s.down != nil {
+				s.outByColumns(f, maxima, from, out, y, first)
+			} else {
+				s.outRow(f, from, out, y, first)
+			}
+			s.Out.clearRows(out, y, 1)
 		}
 	})
 	f.window = windowArgs{}
@@ -181,7 +183,48 @@ func (s *pool) outRow(f *frame, from, out strips, y, first int) {
 		}
 		s.rung.store(&s.Out, out, y, span.x, span.w, to)
 	}
-	s.Out.clearRows(out, y, 1)
+}
+
+// clearSides fills the columns of padding in the room of the maxima.
+func (s *pool) clearSides(maxima unsafe.Pointer) {
+	pixel := s.source.Format.PixelBytes()
+	for _, side := range [2][]float32{
+		floats(maxima, s.PadLeft*pixel/4),
+		floats(unsafe.Add(maxima, (s.PadLeft+s.In.W)*pixel), s.right*pixel/4),
+	} {
+		for i := range side {
+			side[i] = float32(math.Inf(-1))
+		}
+	}
+}
+
+// outByColumns is outRow by columns first.
+func (s *pool) outByColumns(f *frame, maxima unsafe.Pointer, from, out strips, y, firstRow int) {
+	pixel, top := s.source.Format.PixelBytes(), y*s.StrideH-s.PadTop
+	first, end := windowInside(top, s.KernelH, s.DilationH, s.In.H)
+	for x := 0; x < s.Out.W; x += maxUnit {
+		w := min(maxUnit, s.Out.W-x)
+		to := s.Out.target(out, y, x, f.strips(0))
+		for j := range to {
+			if to[j] == nil {
+				continue
+			}
+			if from[j] == nil {
+				clear(floats(to[j], w*s.Out.width()))
+				continue
+			}
+			left := x*s.StrideW - s.PadLeft // the first column that these windows need, and how many
+			begin := max(0, left)
+			columns := min(s.In.W, left+(w-1)*s.StrideW+(s.KernelW-1)*s.DilationW+1) - begin
+			f.window = windowArgs{In: from[j], First: s.source.Pixel(top-firstRow, begin), Out: unsafe.Add(maxima, (s.PadLeft+begin)*pixel),
+				Offsets: unsafe.Pointer(&s.down[first]), Taps: end - first, PixelStride: pixel, Count: columns}
+			s.windows(&f.window)
+			f.window = windowArgs{In: maxima, First: x * s.StrideW * pixel, Out: to[j],
+				Offsets: unsafe.Pointer(&s.across[0]), Taps: s.KernelW, PixelStride: s.StrideW * pixel, Count: w}
+			s.windows(&f.window)
+		}
+		s.rung.store(&s.Out, out, y, x, w, to)
+	}
 }
 
 // span computes the outputs of a span whose windows begin in row top of the input;
