@@ -179,6 +179,8 @@ func runAll(steps []Step, m *Memory) {
 	}
 }
 
+// packAll packs weights. Who looks at what was packed keeps the weights until then: their
+// memory goes back to the system when they are garbage, whatever slices of it there are.
 func packAll(w interface {
 	Chunks() int
 	Chunk(int)

@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"math/rand"
+	"runtime"
 	"slices"
 	"testing"
 	"unsafe"
@@ -249,6 +250,8 @@ func TestQConvCodes(t *testing.T) {
 					if !bytes.Equal(got.data, want.data) || !bytes.Equal(got.ends, want.ends) || !slices.Equal(got.bias, want.bias) {
 						t.Errorf("%s, flip %d, zero points %v: other bytes than of numbers", c.why, flip, zeros)
 					}
+					runtime.KeepAlive(got)
+					runtime.KeepAlive(want)
 				}
 			}
 		}

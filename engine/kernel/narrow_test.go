@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand"
+	"runtime"
 	"slices"
 	"testing"
 	"unsafe"
@@ -33,7 +34,7 @@ func TestConvNarrow(t *testing.T) {
 	eachPacking(t, func(t *testing.T, k *Rung, m ConvMethod, c *Conv) {
 		for name, n := range narrowNumbers(t, rng, c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW) {
 			for _, scale := range [][]float32{nil, normals(c.Out.C, rng)} {
-				packed := func(n Numbers) []float32 {
+				packed := func(n Numbers) *ConvWeights {
 					w, err := k.PackConv(m, c, n, nil)
 					if err != nil {
 						t.Fatal(err)
@@ -42,11 +43,14 @@ func TestConvNarrow(t *testing.T) {
 						w.ScaleBy(scale)
 					}
 					packAll(w)
-					return w.data
+					return w
 				}
-				if !slices.Equal(packed(n[0]), packed(n[1])) {
+				got, want := packed(n[0]), packed(n[1])
+				if !slices.Equal(got.data, want.data) {
 					t.Errorf("weights of %s are packed differently", name)
 				}
+				runtime.KeepAlive(got)
+				runtime.KeepAlive(want)
 			}
 		}
 	})
@@ -81,6 +85,8 @@ func TestTileConvNarrow(t *testing.T) {
 					if !bytes.Equal(got.data, want.data) || !slices.Equal(got.plain, want.plain) {
 						t.Errorf("%s: weights of %s are packed differently", test.why, name)
 					}
+					runtime.KeepAlive(got)
+					runtime.KeepAlive(want)
 					if test.gated && c.Residual == nil { // packed at each run
 						c := c
 						in, gate := plane(t, &c.In, rng), NewLayout(F32x16, 1, c.In.C, 1, 1, Halo{})
@@ -125,6 +131,8 @@ func TestGemmNarrow(t *testing.T) {
 				if !slices.Equal(got.panels, want.panels) || !bytes.Equal(got.tiles, want.tiles) {
 					t.Errorf("%s: weights of %s are packed differently", fmt.Sprint(c.why, g), name)
 				}
+				runtime.KeepAlive(got)
+				runtime.KeepAlive(want)
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand"
+	"runtime"
 	"slices"
 	"testing"
 )
@@ -69,6 +70,8 @@ func TestScaleBy(t *testing.T) {
 		if !slices.Equal(got.data, want.data) {
 			t.Error("packed with a scale they are others")
 		}
+		runtime.KeepAlive(got)
+		runtime.KeepAlive(want)
 	})
 	eachRung(t, func(t *testing.T, k *Rung) {
 		for _, test := range tileCases() {
@@ -94,6 +97,8 @@ func TestScaleBy(t *testing.T) {
 				if !bytes.Equal(got.data, want.data) || !slices.Equal(got.plain, want.plain) {
 					t.Error("packed with a scale they are others")
 				}
+				runtime.KeepAlive(got)
+				runtime.KeepAlive(want)
 			})
 		}
 	})

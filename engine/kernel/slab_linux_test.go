@@ -78,8 +78,8 @@ func TestPiecesGoBack(t *testing.T) {
 		}
 	}
 	room := keepers[0].pieces[0].slab
-	middle := bytes.Index(room.memory, pieces[1])
-	if &room.memory[middle] != &pieces[1][0] || &room.memory[middle-4*smallPage] != &pieces[0][0] || &room.memory[middle+4*smallPage] != &pieces[2][0] {
+	middle := int(uintptr(unsafe.Pointer(&pieces[1][0])) - uintptr(unsafe.Pointer(&room.memory[0])))
+	if &room.memory[middle-4*smallPage] != &pieces[0][0] || &room.memory[middle+4*smallPage] != &pieces[2][0] {
 		t.Fatal("the pieces do not follow each other by pages")
 	}
 	keepers[1], pieces[1] = nil, nil
