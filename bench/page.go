@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/visionzoo/vision/internal/whole"
 )
 
 // page is a Markdown file with a section that is made anew, between two lines
@@ -34,13 +37,12 @@ func openPage(path, section string) (*page, error) {
 	return &page{path, before + begin, end + after}, nil
 }
 
-// write puts text into the section, through a file beside the page.
+// write puts text into the section.
 func (p *page) write(text string) error {
-	temporary := p.path + ".new"
-	if err := os.WriteFile(temporary, []byte(p.before+strings.TrimSpace(text)+"\n"+p.after), 0o644); err != nil {
+	return whole.WriteFile(p.path, func(w io.Writer) error {
+		_, err := io.WriteString(w, p.before+strings.TrimSpace(text)+"\n"+p.after)
 		return err
-	}
-	return os.Rename(temporary, p.path)
+	})
 }
 
 // commandLine returns the command that repeats this call, with files by their base

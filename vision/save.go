@@ -2,7 +2,6 @@ package vision
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"image"
@@ -10,11 +9,11 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/visionzoo/vision/internal/await"
+	"github.com/visionzoo/vision/internal/whole"
 )
 
 var errNoWriter = errors.New("vision: there is nothing to write to: the writer is nil")
@@ -90,7 +89,7 @@ func (m *Image) SaveContext(ctx context.Context, path string) error {
 	default:
 		return fmt.Errorf("%s: pictures are written as .png, .jpg or .jpeg", printable(path))
 	}
-	err := writeThenRename(path, func(w io.Writer) error { return encodeUntil(ctx, w, encode) })
+	err := whole.WriteFile(path, func(w io.Writer) error { return encodeUntil(ctx, w, encode) })
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -129,33 +128,4 @@ func (w watchedWriter) Write(p []byte) (int, error) {
 		panic(ended{err})
 	}
 	return w.Writer.Write(p)
-}
-
-// writeThenRename writes to a new file beside path, flushes it to the disk and
-// gives it its name; if anything fails, the new file is removed.
-func writeThenRename(path string, write func(io.Writer) error) (err error) {
-	part := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()[:10]+".part")
-	if len(filepath.Base(part)) > 200 { // near the limit of most systems
-		part = filepath.Join(filepath.Dir(path), "."+rand.Text()+".part")
-	}
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(part)
-		}
-	}()
-	if err = write(f); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(part, path)
 }

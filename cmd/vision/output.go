@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/visionzoo/vision/internal/await"
+	"github.com/visionzoo/vision/internal/whole"
 )
 
 // writable checks, before the work begins, that a file can be written at its end.
@@ -94,9 +95,9 @@ func writableJSON(flag, path string) error {
 	return nil
 }
 
-// writeWhole writes a file atomically: under its name there is either the complete
-// new file or what was there before. Pipes and devices are written to directly.
-func writeWhole(ctx context.Context, path string, write func(io.Writer) error) (err error) {
+// writeWhole writes a file whole or not at all, or that to which a link leads. Pipes and
+// devices are written to directly.
+func writeWhole(ctx context.Context, path string, write func(io.Writer) error) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
@@ -110,33 +111,5 @@ func writeWhole(ctx context.Context, path string, write func(io.Writer) error) (
 		})
 		return err
 	}
-	part, err := os.CreateTemp(filepath.Dir(path), ".vision-*.part")
-	if err != nil {
-		return &os.PathError{Op: "open", Path: path, Err: plainPath(err)} // not the name of part
-	}
-	defer func() {
-		if err == nil {
-			return
-		}
-		part.Close()
-		os.Remove(part.Name())
-		var p *os.PathError
-		var l *os.LinkError
-		switch { // part has been removed
-		case errors.As(err, &p) && p.Path == part.Name():
-			p.Path = path
-		case errors.As(err, &l):
-			err = &os.PathError{Op: "replace", Path: path, Err: l.Err}
-		}
-	}()
-	if err = write(part); err != nil {
-		return err
-	}
-	if err = part.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = part.Close(); err != nil {
-		return err
-	}
-	return os.Rename(part.Name(), path)
+	return whole.WriteFile(path, write)
 }

@@ -4,14 +4,12 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/visionzoo/vision/internal/limit"
+	"github.com/visionzoo/vision/internal/whole"
 )
 
 // maxMessage is the most bytes a protobuf message may have.
@@ -37,42 +35,14 @@ func Write(w io.Writer, m *Model) error {
 }
 
 // WriteFile writes a model to a file: whole under its name, or not at all.
-func WriteFile(path string, m *Model) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			var p *fs.PathError
-			var l *os.LinkError
-			switch { // the other is gone
-			case errors.As(err, &p) && p.Path == f.Name():
-				p.Path = path
-			case errors.As(err, &l):
-				err = &fs.PathError{Op: "replace", Path: path, Err: l.Err}
-			}
+func WriteFile(path string, m *Model) error {
+	return whole.WriteFile(path, func(w io.Writer) error {
+		b := bufio.NewWriterSize(w, 1<<20)
+		if err := Write(b, m); err != nil {
+			return err
 		}
-	}()
-	b := bufio.NewWriterSize(f, 1<<20)
-	if err := Write(b, m); err != nil {
-		return err
-	}
-	if err := b.Flush(); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+		return b.Flush()
+	})
 }
 
 // output is a message being written: parts that follow each other. The last may

@@ -24,7 +24,7 @@ var policy = map[string]string{
 	"assets":              "",
 	"assets/label":        "assets",
 	"engine/tensor":       "internal/limit",
-	"engine/onnx":         "internal/limit",
+	"engine/onnx":         "internal/limit internal/whole",
 	"engine/team":         "internal/clock",
 	"engine/kernel/args":  "",
 	"engine/kernel/amd64": "engine/kernel/args",
@@ -41,7 +41,7 @@ var policy = map[string]string{
 	"engine":              "engine/plan engine/pass engine/ops engine/ir engine/onnx engine/tensor engine/kernel internal/nearest internal/clock internal/await internal/limit",
 	"engine/conform":      "engine engine/ir engine/tensor internal/clock",
 	"vision/jpeg":         "",
-	"vision":              "vision/jpeg engine/tensor internal/await internal/nearest internal/repeated internal/limit",
+	"vision":              "vision/jpeg engine/tensor internal/await internal/nearest internal/repeated internal/limit internal/whole",
 	"internal/pictures":   "vision engine",
 	"internal/pipeline":   "vision engine/tensor internal/clock",
 	"internal/nearest":    "",
@@ -51,7 +51,7 @@ var policy = map[string]string{
 	"classify":            "internal/await internal/pipeline internal/printable vision engine engine/tensor assets/label internal/clock",
 	"detect":              "internal/nearest zoo vision engine engine/tensor engine/suppress assets/label internal/limit",
 	"quantize":            "internal/await internal/nearest engine engine/tensor engine/ir engine/onnx engine/ops",
-	"cmd/vision":          "internal/await internal/nearest internal/printable internal/sides internal/pipeline detect quantize classify zoo internal/pictures vision engine engine/conform engine/tensor assets/label internal/clock",
+	"cmd/vision":          "internal/await internal/nearest internal/printable internal/sides internal/whole internal/pipeline detect quantize classify zoo internal/pictures vision engine engine/conform engine/tensor assets/label internal/clock",
 	"internal/built":      "engine engine/ir",
 	"internal/fence":      "",
 	"internal/shared":     "",
@@ -63,6 +63,7 @@ var policy = map[string]string{
 	"internal/limit":      "",
 	"internal/repeated":   "",
 	"internal/sides":      "",
+	"internal/whole":      "",
 }
 
 // foreign are the modules that code of the program may import, and the only
