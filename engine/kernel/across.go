@@ -5,7 +5,7 @@ import (
 	"sync"
 	"unsafe"
 
-	"github.com/visionzoo/vision/engine/kernel/vec"
+	"github.com/visionzoo/vision/engine/kernel/num"
 )
 
 // Across describes a reduction across the channels of each pixel by Join: Add, Min or Max. A
@@ -16,7 +16,7 @@ import (
 // transposed by itself, so that its undefined channels do not count.
 type Across struct {
 	In, Out Layout
-	Join    vec.Pair
+	Join    num.Pair
 	Mean    bool
 }
 
@@ -89,7 +89,7 @@ func (s *across) pixels(f *frame, room *acrossRoom, in unsafe.Pointer, n, y, x i
 		}
 	}
 	if s.Mean {
-		v.Zip(vec.Div, out, out, s.many)
+		v.Zip(num.Div, out, out, s.many)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -145,9 +146,9 @@ func (op *attention) softmax(v *vec.Unit, row []float32, mask *tensor.Tensor, g 
 				}
 			}
 		case step == 1:
-			v.Zip(vec.Add, row[:seen], row[:seen], tensor.Data[float32](mask)[base:base+seen])
+			v.Zip(num.Add, row[:seen], row[:seen], tensor.Data[float32](mask)[base:base+seen])
 		default:
-			v.Zip(vec.Add, row[:seen], row[:seen], tensor.Data[float32](mask)[base:base+1])
+			v.Zip(num.Add, row[:seen], row[:seen], tensor.Data[float32](mask)[base:base+1])
 		}
 	}
 	clear(row[seen:])

@@ -5,15 +5,10 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
-
-// pairings lists the float32 kernels of binary and variadic operators.
-var pairings = map[string]vec.Pair{
-	"Add": vec.Add, "Sub": vec.Sub, "Mul": vec.Mul, "Div": vec.Div,
-	"Max": vec.Max, "Min": vec.Min, "Sum": vec.Add, "Mean": vec.Add,
-}
 
 // EvalFast combines operands in their own types, row by row.
 func (op binaryOp) EvalFast(c *Call) (bool, error) {
@@ -22,21 +17,14 @@ func (op binaryOp) EvalFast(c *Call) (bool, error) {
 
 // fast combines a and b, which need not be the inputs of the call, into output 0.
 func (op binaryOp) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
-	if pair, ok := pairings[c.Node.Op]; ok && c.Node.Domain == "" && c.vec(a, b) != nil {
-		y, err := c.broadcast(tensor.Float32, a, b)
-		if err != nil {
-			return true, err
-		}
-		return true, c.zip(pair, y, a, b)
-	}
 	if pair, ok := joins[c.Node.Op]; ok {
 		return c.join(pair, a, b)
 	}
 	return op.evalInts(c, a, b)
 }
 
-// zip combines float32 with a kernel: y = a ∘ b, with a and b broadcast to the shape of y; y may be a.
-func (c *Call) zip(pair vec.Pair, y, a, b *tensor.Tensor) error {
+// zip is joinTo for float32: y = a ∘ b, with a and b broadcast to the shape of y; y may be a.
+func (c *Call) zip(pair num.Pair, y, a, b *tensor.Tensor) error {
 	v := c.vec()
 	dst, x, z := tensor.Data[float32](y), tensor.Data[float32](a), tensor.Data[float32](b)
 	if len(x) == len(dst) && (len(z) == len(dst) || len(z) == 1) || len(z) == len(dst) && len(x) == 1 {
@@ -143,20 +131,14 @@ func (op aligned) EvalFast(c *Call) (bool, error) {
 
 // EvalFast combines the operands one after the other.
 func (op variadic) EvalFast(c *Call) (bool, error) {
-	pair, ok := pairings[c.Node.Op]
-	if !ok || c.Node.Domain != "" || len(c.In) < 2 {
+	pair, ok := joins[c.Node.Op]
+	if !ok || len(c.In) < 2 {
 		return false, nil
 	}
-	join := func(y, a, b *tensor.Tensor) error { return c.zip(pair, y, a, b) }
-	if c.vec(c.In...) == nil {
-		own, ok := joins[c.Node.Op]
-		for _, t := range c.In[1:] {
-			ok = ok && c.inOwnType(c.In[0], t)
-		}
-		if !ok {
+	for _, t := range c.In[1:] {
+		if !c.inOwnType(c.In[0], t) {
 			return false, nil
 		}
-		join = func(y, a, b *tensor.Tensor) error { return c.joinTo(own, y, a, b) }
 	}
 	var shape []int
 	for _, t := range c.In {
@@ -177,12 +159,16 @@ func (op variadic) EvalFast(c *Call) (bool, error) {
 		if i == 0 {
 			left = c.In[0]
 		}
-		if err := join(y, left, t); err != nil {
+		if err := c.joinTo(pair, y, left, t); err != nil {
 			return true, err
 		}
 	}
 	if op.finish != nil { // Mean
-		return true, c.zip(vec.Div, y, y, tensor.Scalar(float32(len(c.In))))
+		count, err := c.convert(tensor.Scalar(float32(len(c.In))), y.DType())
+		if err != nil {
+			return true, err
+		}
+		return true, c.joinTo(num.Div, y, y, count)
 	}
 	return true, nil
 }
@@ -205,12 +191,12 @@ func (power) EvalFast(c *Call) (bool, error) {
 	if y.Len() == 1 && z.Len() == x.Len() {
 		switch tensor.Data[float32](y)[0] {
 		case 2:
-			return true, c.zip(vec.Mul, z, x, x)
+			return true, c.zip(num.Mul, z, x, x)
 		case 3:
-			if err := c.zip(vec.Mul, z, x, x); err != nil {
+			if err := c.zip(num.Mul, z, x, x); err != nil {
 				return true, err
 			}
-			return true, c.zip(vec.Mul, z, z, x)
+			return true, c.zip(num.Mul, z, z, x)
 		}
 	}
 	return true, zipRows(c, z, x, y, func(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) })

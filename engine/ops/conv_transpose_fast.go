@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -171,7 +172,7 @@ func (s *slide) addColumns(v *vec.Unit, out, columns []float32, bias float32) {
 					}
 				case step == 1:
 					to := row[o:][:len(in)]
-					v.Zip(vec.Add, to, to, in)
+					v.Zip(num.Add, to, to, in)
 				default:
 					for _, p := range in {
 						row[o] += p

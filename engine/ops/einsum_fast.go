@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
-	"github.com/visionzoo/vision/engine/kernel/vec"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -215,7 +215,7 @@ func (x *contraction) spread(y, a, b factor) error {
 			return err
 		}
 	}
-	return x.zip(vec.Mul, y.t, in[0], in[1])
+	return x.zip(num.Mul, y.t, in[0], in[1])
 }
 
 func (x *contraction) count(labels []label) int { return tensor.MustCount(labelSizes(labels, x.size)) }

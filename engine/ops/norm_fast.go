@@ -3,6 +3,7 @@ package ops
 import (
 	"math"
 
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -70,7 +71,7 @@ func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) er
 			top, sum, e := tops[:n], sums[:n], work[:n]
 			copy(top, src[at:])
 			for j := 1; j < length; j++ {
-				v.Zip(vec.Max, top, top, src[at+j*step:][:n])
+				v.Zip(num.Max, top, top, src[at+j*step:][:n])
 			}
 			clear(sum)
 			for j := range length {
@@ -78,13 +79,13 @@ func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) er
 				if n == 1 { // a strip of width 1
 					e[0] = src[at+j*step] - top[0]
 				} else {
-					v.Zip(vec.Sub, e, src[at+j*step:][:n], top)
+					v.Zip(num.Sub, e, src[at+j*step:][:n], top)
 				}
 				if log {
 					copy(out, e)
 				}
 				v.Apply(vec.Exp, e, e, 0, 0)
-				v.Zip(vec.Add, sum, sum, e)
+				v.Zip(num.Add, sum, sum, e)
 				if !log {
 					copy(out, e)
 				}
@@ -97,9 +98,9 @@ func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) er
 			for j := range length {
 				out := dst[at+j*step:][:n]
 				if log {
-					v.Zip(vec.Sub, out, out, sum)
+					v.Zip(num.Sub, out, out, sum)
 				} else {
-					v.Zip(vec.Div, out, out, sum)
+					v.Zip(num.Div, out, out, sum)
 				}
 			}
 		}

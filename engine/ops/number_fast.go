@@ -6,11 +6,13 @@ import (
 )
 
 // This file combines and compares operands that broadcast in their own types, row by row with
-// the kernels of package num, without Eval's conversions.
+// the kernels of packages num and, for sums and the like of float32, vec, without Eval's
+// conversions.
 
 // joins lists the operators whose result is of the operands' type.
 var joins = map[string]num.Pair{
-	"Add": num.Add, "Sub": num.Sub, "Mul": num.Mul, "Div": num.Div, "Max": num.Max, "Min": num.Min, "Sum": num.Add,
+	"Add": num.Add, "Sub": num.Sub, "Mul": num.Mul, "Div": num.Div, "Max": num.Max, "Min": num.Min,
+	"Sum": num.Add, "Mean": num.Add,
 	"And": num.And, "Or": num.Or, "Xor": num.Xor, "BitwiseAnd": num.And, "BitwiseOr": num.Or, "BitwiseXor": num.Xor,
 }
 
@@ -63,7 +65,7 @@ func (c *Call) joinTo(op num.Pair, y, a, b *tensor.Tensor) error {
 	case tensor.Uint64:
 		return joinRows[uint64](c, op, y, a, b)
 	case tensor.Float32:
-		return joinRows[float32](c, op, y, a, b)
+		return c.zip(op, y, a, b)
 	case tensor.Float64:
 		return joinRows[float64](c, op, y, a, b)
 	}

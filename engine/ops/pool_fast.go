@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -13,12 +14,12 @@ func (op *maxPool) EvalFast(c *Call) (bool, error) {
 	if c.wants(1) {
 		return false, nil
 	}
-	return c.poolRows(&op.window, vec.Max, float32(math.Inf(-1)), nil)
+	return c.poolRows(&op.window, num.Max, float32(math.Inf(-1)), nil)
 }
 
 // EvalFast computes float32 row by row.
 func (op *averagePool) EvalFast(c *Call) (bool, error) {
-	return c.poolRows(&op.window, vec.Add, 0, func(s *slide, axis, o int) int {
+	return c.poolRows(&op.window, num.Add, 0, func(s *slide, axis, o int) int {
 		p := s.span[axis]
 		start := o*p.stride - p.before
 		from, to := tapsIn(start, p, 0, s.in[axis])
@@ -34,7 +35,7 @@ func (op *averagePool) EvalFast(c *Call) (bool, error) {
 // joined first, with each other, and then the elements of the row that results. Windows without any
 // element are none. If count is given, it returns by how many elements a window is divided along
 // one axis.
-func (c *Call) poolRows(w *window, op vec.Pair, none float32, count func(s *slide, axis, o int) int) (bool, error) {
+func (c *Call) poolRows(w *window, op num.Pair, none float32, count func(s *slide, axis, o int) int) (bool, error) {
 	x := c.In[0]
 	v := c.vec(x)
 	if v == nil || x.Len() == 0 || x.Rank() < 3 || x.Rank() > 5 {
@@ -82,7 +83,7 @@ func (c *Call) poolRows(w *window, op vec.Pair, none float32, count func(s *slid
 			if count != nil {
 				v.Apply(vec.Affine, by, counts, float32(count(s, 0, oz)*count(s, 1, oy)), 0)
 				v.Apply(vec.Clip, by, by, 1, infinity)
-				v.Zip(vec.Div, out, out, by)
+				v.Zip(num.Div, out, out, by)
 			}
 		}
 	})
@@ -90,7 +91,7 @@ func (c *Call) poolRows(w *window, op vec.Pair, none float32, count func(s *slid
 
 // joinRows joins the rows that the windows of output row (oz, oy) cover; it reports
 // false if they cover none.
-func (s *slide) joinRows(v *vec.Unit, op vec.Pair, sum, plane []float32, oz, oy int) bool {
+func (s *slide) joinRows(v *vec.Unit, op num.Pair, sum, plane []float32, oz, oy int) bool {
 	z, y := oz*s.span[0].stride-s.span[0].before, oy*s.span[1].stride-s.span[1].before
 	z0, z1 := tapsIn(z, s.span[0], 0, s.in[0])
 	y0, y1 := tapsIn(y, s.span[1], 0, s.in[1])
@@ -109,7 +110,7 @@ func (s *slide) joinRows(v *vec.Unit, op vec.Pair, sum, plane []float32, oz, oy 
 
 // joinTaps joins the elements of a row that each window covers with those of out. room is as
 // long as out.
-func (s *slide) joinTaps(v *vec.Unit, op vec.Pair, out, row, room []float32) {
+func (s *slide) joinTaps(v *vec.Unit, op num.Pair, out, row, room []float32) {
 	p := s.span[2]
 	// The taps of the last window that lie behind the row's begin, and of the first before its end.
 	k, _ := tapsIn((s.out[2]-1)*p.stride-p.before, p, 0, s.in[2])

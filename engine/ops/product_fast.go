@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/kernel"
-	"github.com/visionzoo/vision/engine/kernel/vec"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -141,7 +141,7 @@ func (op *gemm) EvalFast(c *Call) (bool, error) {
 		a = rows
 	}
 	if bias != nil {
-		if err := c.zip(vec.Mul, y, bias, tensor.Scalar(op.beta)); err != nil {
+		if err := c.zip(num.Mul, y, bias, tensor.Scalar(op.beta)); err != nil {
 			return true, err
 		}
 		p.mem.Residual = addressOf(y)

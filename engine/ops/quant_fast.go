@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -65,7 +66,7 @@ func codes16(v *vec.Unit, dst []uint16, src, scale []float32, zero, low, high fl
 	row := codeRows.Get().(*[codePiece]float32)
 	defer codeRows.Put(row)
 	part, least := row[:len(dst)], float32(low-zero)
-	v.Zip(vec.Div, part, src, scale)
+	v.Zip(num.Div, part, src, scale)
 	v.Apply(vec.Clip, part, part, least, float32(high-zero))
 	for i, x := range part {
 		if x != x {

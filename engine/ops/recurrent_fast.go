@@ -6,6 +6,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -175,11 +176,11 @@ func (p *recurrentProducts) start(c *Call, l *fastCell, d int) error {
 		both -= l.hidden
 		copy(l.inner, bias[l.rows+both:])
 	}
-	l.v.Zip(vec.Add, sum[:both], sum[:both], bias[l.rows:][:both])
+	l.v.Zip(num.Add, sum[:both], sum[:both], bias[l.rows:][:both])
 	return c.share(len(p.sums)/l.rows, 0.2*float64(l.rows)+5, func(from, to int) {
 		for i := from; i < to; i++ {
 			row := p.sums[i*l.rows:][:l.rows]
-			l.v.Zip(vec.Add, row, row, sum)
+			l.v.Zip(num.Add, row, row, sum)
 		}
 	})
 }
@@ -253,9 +254,9 @@ func (l *fastCell) direction(c *Call, p *recurrentProducts, d int, backward bool
 func (l *fastCell) reset(b int, sums []float32) {
 	n, v := l.hidden, l.v
 	g := l.gates[b*l.rows:][:2*n]
-	v.Zip(vec.Add, g, g, sums[:2*n])
+	v.Zip(num.Add, g, g, sums[:2*n])
 	v.Apply(vec.Sigmoid, g, g, 0, 0)
-	v.Zip(vec.Mul, l.work[b*n:][:n], g[n:], l.h[b*n:][:n])
+	v.Zip(num.Mul, l.work[b*n:][:n], g[n:], l.h[b*n:][:n])
 }
 
 // step updates the state of sequence b; sums is what the gates take from the input.
@@ -265,29 +266,29 @@ func (l *fastCell) step(b int, sums []float32) {
 	h, c, work := l.h[b*n:][:n], l.c[b*n:][:n], l.work[b*n:][:n]
 	switch l.op.kind {
 	case lstmCell: // gates i, o, f, c
-		v.Zip(vec.Add, g, g, sums)
+		v.Zip(num.Add, g, g, sums)
 		v.Apply(vec.Sigmoid, g[:3*n], g[:3*n], 0, 0)
 		v.Apply(vec.Tanh, g[3*n:], g[3*n:], 0, 0)
-		v.Zip(vec.Mul, c, c, g[2*n:3*n])
-		v.Zip(vec.Mul, work, g[:n], g[3*n:])
-		v.Zip(vec.Add, c, c, work)
+		v.Zip(num.Mul, c, c, g[2*n:3*n])
+		v.Zip(num.Mul, work, g[:n], g[3*n:])
+		v.Zip(num.Add, c, c, work)
 		v.Apply(vec.Tanh, work, c, 0, 0)
-		v.Zip(vec.Mul, h, g[n:2*n], work)
+		v.Zip(num.Mul, h, g[n:2*n], work)
 	case gruCell: // gates z, r, h
 		if l.op.linearReset {
-			v.Zip(vec.Add, g[:2*n], g[:2*n], sums[:2*n])
+			v.Zip(num.Add, g[:2*n], g[:2*n], sums[:2*n])
 			v.Apply(vec.Sigmoid, g[:2*n], g[:2*n], 0, 0)
-			v.Zip(vec.Add, g[2*n:], g[2*n:], l.inner)
-			v.Zip(vec.Mul, g[2*n:], g[2*n:], g[n:2*n])
+			v.Zip(num.Add, g[2*n:], g[2*n:], l.inner)
+			v.Zip(num.Mul, g[2*n:], g[2*n:], g[n:2*n])
 		}
 		update, next := g[:n], g[2*n:]
-		v.Zip(vec.Add, next, next, sums[2*n:])
+		v.Zip(num.Add, next, next, sums[2*n:])
 		v.Apply(vec.Tanh, next, next, 0, 0)
-		v.Zip(vec.Sub, h, h, next) // (1-z)·next + z·h = next + z·(h-next)
-		v.Zip(vec.Mul, h, h, update)
-		v.Zip(vec.Add, h, h, next)
+		v.Zip(num.Sub, h, h, next) // (1-z)·next + z·h = next + z·(h-next)
+		v.Zip(num.Mul, h, h, update)
+		v.Zip(num.Add, h, h, next)
 	default:
-		v.Zip(vec.Add, g, g, sums)
+		v.Zip(num.Add, g, g, sums)
 		v.Apply(vec.Tanh, h, g, 0, 0)
 	}
 }

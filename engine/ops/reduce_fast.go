@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -124,12 +125,12 @@ var reduceLines = map[string]*reduceLine{
 		finish: func(sum float64, n int) float64 { return sum / float64(n) }},
 	"ReduceSumSquare": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Squares(x, 0)) }},
 	"ReduceL2":        {row: func(v *vec.Unit, x []float32) float32 { return l2(v, x) }},
-	"ReduceMax":       {row: (*vec.Unit).Largest, join: func(v *vec.Unit, acc, x []float32) { v.Zip(vec.Max, acc, acc, x) }},
-	"ReduceMin":       {row: (*vec.Unit).Smallest, join: func(v *vec.Unit, acc, x []float32) { v.Zip(vec.Min, acc, acc, x) }},
+	"ReduceMax":       {row: (*vec.Unit).Largest, join: func(v *vec.Unit, acc, x []float32) { v.Zip(num.Max, acc, acc, x) }},
+	"ReduceMin":       {row: (*vec.Unit).Smallest, join: func(v *vec.Unit, acc, x []float32) { v.Zip(num.Min, acc, acc, x) }},
 }
 
 // joinSums adds a row to others.
-func joinSums(v *vec.Unit, acc, x []float32) { v.Zip(vec.Add, acc, acc, x) }
+func joinSums(v *vec.Unit, acc, x []float32) { v.Zip(num.Add, acc, acc, x) }
 
 // l2 accumulates in float64 if float32 would overflow or underflow.
 func l2(v *vec.Unit, x []float32) float32 {
@@ -172,7 +173,7 @@ func (l *reduceLine) strip(v *vec.Unit, dst, src []float32, rows, step int, wide
 
 // ReducedChannels returns how a node reduces axis 1 of pictures, and no other: by which
 // function it joins channels, and whether it divides them by their number.
-func ReducedChannels(n *ir.Node, in []ir.Fact) (join vec.Pair, mean, ok bool) {
+func ReducedChannels(n *ir.Node, in []ir.Fact) (join num.Pair, mean, ok bool) {
 	op, ok := n.Operator.(*reduce)
 	if !ok || n.Domain != "" {
 		return 0, false, false
@@ -190,13 +191,13 @@ func ReducedChannels(n *ir.Node, in []ir.Fact) (join vec.Pair, mean, ok bool) {
 	}
 	switch op.name {
 	case "ReduceMean":
-		return vec.Add, true, true
+		return num.Add, true, true
 	case "ReduceSum":
-		return vec.Add, false, true
+		return num.Add, false, true
 	case "ReduceMax":
-		return vec.Max, false, true
+		return num.Max, false, true
 	case "ReduceMin":
-		return vec.Min, false, true
+		return num.Min, false, true
 	}
 	return 0, false, false
 }

@@ -48,7 +48,8 @@ type Pair uint8
 
 // The functions. Quotients of integers are truncated toward zero, and 0 where b is 0. Min and
 // Max are Go's: NaN if either is NaN, and -0 is less than +0. The last five are of integers, and
-// Left and Right of unsigned ones: shifts by as many bits as a number has, or more, give 0.
+// Left and Right of unsigned ones: shifts by as many bits as a number has, or more, give 0. The
+// others are those of package vec, which has float32 on more processors.
 const (
 	Add Pair = iota
 	Sub

@@ -8,6 +8,8 @@ package vec
 import (
 	"math"
 	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/num"
 )
 
 // Func is a function of one number, x, with parameters alpha and beta. NaN gives NaN,
@@ -46,26 +48,14 @@ const (
 	funcs
 )
 
-// Pair is a function of two numbers.
-type Pair uint8
-
-// The functions of two numbers. Min and Max give NaN if either is NaN; of zeros with
-// different signs they give -0 and +0.
-const (
-	Add Pair = iota
-	Sub
-	Mul
-	Div
-	Min
-	Max
-	pairs
-)
+// pairs is how many functions of two numbers there are: num.Add to num.Max.
+const pairs = num.Max + 1
 
 // Unit holds the kernels of one class of processors. They access no more than n
 // numbers. dst may be a source; other overlaps are not allowed.
 type Unit struct {
 	Map         [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32)
-	Rows        [pairs]func(dst, a, b unsafe.Pointer, n int)
+	Rows        [pairs]func(dst, a, b unsafe.Pointer, n int) // a op b
 	Right, Left [pairs]func(dst, a, b unsafe.Pointer, n int) // b is a single number: a op b, b op a
 
 	MulAdd    func(dst, a unsafe.Pointer, n int, factor float32)                      // dst += factor·a
@@ -102,7 +92,7 @@ func (v *Unit) Apply(f Func, dst, src []float32, alpha, beta float32) {
 
 // Zip sets dst[i] = a[i] op b[i]. dst may be a or b. Each of a and b may be a single
 // number, which is broadcast.
-func (v *Unit) Zip(op Pair, dst, a, b []float32) {
+func (v *Unit) Zip(op num.Pair, dst, a, b []float32) {
 	kernel, stepA, stepB := v.Rows[op], 1, 1
 	switch {
 	case len(dst) == 0:

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/fence"
@@ -199,12 +200,12 @@ func (f function) check(t *testing.T, u *vec.Unit, y, x []float32) {
 
 func TestPairs(t *testing.T) {
 	twins := [len(vec.Plain.Rows)]func(a, b float32) float32{
-		vec.Add: func(a, b float32) float32 { return a + b },
-		vec.Sub: func(a, b float32) float32 { return a - b },
-		vec.Mul: func(a, b float32) float32 { return a * b },
-		vec.Div: func(a, b float32) float32 { return a / b },
-		vec.Min: func(a, b float32) float32 { return min(a, b) },
-		vec.Max: func(a, b float32) float32 { return max(a, b) },
+		num.Add: func(a, b float32) float32 { return a + b },
+		num.Sub: func(a, b float32) float32 { return a - b },
+		num.Mul: func(a, b float32) float32 { return a * b },
+		num.Div: func(a, b float32) float32 { return a / b },
+		num.Min: func(a, b float32) float32 { return min(a, b) },
+		num.Max: func(a, b float32) float32 { return max(a, b) },
 	}
 	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		rng := rand.New(rand.NewSource(2))
@@ -217,7 +218,7 @@ func TestPairs(t *testing.T) {
 					name string
 					a, b []float32
 				}{{"rows", a, b}, {"number right", a, one}, {"number left", two, b}, {"two numbers", one, two}} {
-					u.Zip(vec.Pair(op), y, c.a, c.b)
+					u.Zip(num.Pair(op), y, c.a, c.b)
 					for i, got := range y {
 						want := twin(c.a[i%len(c.a)], c.b[i%len(c.b)])
 						if math.Float32bits(got) != math.Float32bits(want) && (got == got || want == want) {
@@ -477,7 +478,7 @@ func BenchmarkUnit(b *testing.B) {
 	b.Run("add", func(b *testing.B) {
 		b.SetBytes(4096)
 		for b.Loop() {
-			u.Zip(vec.Add, y, x, y)
+			u.Zip(num.Add, y, x, y)
 		}
 	})
 }
