@@ -86,11 +86,10 @@ func (power) Infer(in []ir.Fact) ([]ir.Fact, error) {
 // Eval computes integer powers of integers modulo 2^64, all others in float64.
 func (power) Eval(c *Call) error {
 	x, y := c.In[0], c.In[1]
-	z, err := newBroadcast(c, x.DType(), x, y)
+	z, err := c.zeroedBroadcast(x.DType(), x, y)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = z
 	w := broadcastWalk(z.Shape(), x.Shape(), y.Shape())
 	if tensor.IntTypes.Is(x.DType()) && tensor.IntTypes.Is(y.DType()) {
 		return zipElements(c, w, z, x, y, intPower)

@@ -118,11 +118,10 @@ func (op cast) Eval(c *Call) error {
 		c.Out[0] = x
 		return nil
 	}
-	y, err := c.New(to, x.Shape()...)
+	y, err := c.zeroed(to, x.Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	switch {
 	case to == tensor.String:
 		return formatElements(c, y, x)

@@ -51,11 +51,10 @@ func (op binaryOp) ints(a, b ir.Fact) []ir.Dim {
 
 // Eval sets c = f(a, b).
 func (op binaryOp) Eval(c *Call) error {
-	y, err := newBroadcast(c, c.In[0].DType(), c.In[0], c.In[1])
+	y, err := c.zeroedBroadcast(c.In[0].DType(), c.In[0], c.In[1])
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	return op.apply(c, y, c.In[0], c.In[1])
 }
 
@@ -73,11 +72,10 @@ func (op compareOp) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval sets c = f(a, b).
 func (op compareOp) Eval(c *Call) error {
-	y, err := newBroadcast(c, tensor.Bool, c.In[0], c.In[1])
+	y, err := c.zeroedBroadcast(tensor.Bool, c.In[0], c.In[1])
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	return op.apply(c, y, c.In[0], c.In[1])
 }
 
@@ -238,11 +236,10 @@ func (op variadic) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval sets y = f(… f(f(a, b), c) …).
 func (op variadic) Eval(c *Call) error {
-	y, err := newBroadcast(c, c.In[0].DType(), c.In...)
+	y, err := c.zeroedBroadcast(c.In[0].DType(), c.In...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	if err := broadcastWalk(y.Shape(), c.In[0].Shape()).move(c.Run, y, c.In[0]); err != nil {
 		return err
 	}

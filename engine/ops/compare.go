@@ -82,11 +82,10 @@ func (op equality) Eval(c *Call) error {
 	if c.In[0].DType() != tensor.String {
 		return op.compareOp.Eval(c)
 	}
-	y, err := newBroadcast(c, tensor.Bool, c.In[0], c.In[1])
+	y, err := c.zeroedBroadcast(tensor.Bool, c.In[0], c.In[1])
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	a, b, out := c.In[0].Strings(), c.In[1].Strings(), tensor.Data[bool](y)
 	return broadcastWalk(y.Shape(), c.In[0].Shape(), c.In[1].Shape()).rows(c.Run, func(n int, at, step []int) {
 		for i := range n {
@@ -147,11 +146,10 @@ func (op bitCast) Eval(c *Call) error {
 		c.Out[0] = view
 		return nil
 	}
-	y, err := c.New(op.to, x.Shape()...)
+	y, err := c.zeroed(op.to, x.Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	if op.to == tensor.Bool { // any nonzero byte reads as true
 		return mapElements(c, y, x.As(tensor.Uint8), itself[uint64])
 	}
@@ -192,11 +190,10 @@ func (op test) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval sets y[i] = f(x[i]).
 func (op test) Eval(c *Call) error {
-	y, err := c.New(tensor.Bool, c.In[0].Shape()...)
+	y, err := c.zeroed(tensor.Bool, c.In[0].Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	return mapElements(c, y, c.In[0], func(x float64) uint64 {
 		if op.f(x) {
 			return 1
@@ -245,11 +242,10 @@ func choose(cond []bool, x, y []ir.Dim) []ir.Dim {
 // Eval takes each element from X or Y.
 func (where) Eval(c *Call) error {
 	cond, a, b := c.In[0], c.In[1], c.In[2]
-	y, err := newBroadcast(c, a.DType(), cond, a, b)
+	y, err := c.zeroedBroadcast(a.DType(), cond, a, b)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	w := broadcastWalk(y.Shape(), cond.Shape(), a.Shape(), b.Shape())
 	if a.DType() == tensor.String {
 		return chooseElements(c, w, y.Strings(), a.Strings(), b.Strings())

@@ -66,12 +66,10 @@ func (op compress) Eval(c *Call) error {
 	}
 	shape := append([]int{}, x.Shape()...)
 	shape[axis] = kept
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.zeroed(x.DType(), shape...)
 	if err != nil || y.Len() == 0 {
-		c.Out[0] = y
 		return err
 	}
-	c.Out[0] = y
 	before, along, after := split3(x.Shape(), axis)
 	cp := newCopier(y, x)
 	to := 0

@@ -133,13 +133,12 @@ func (op constantOfShape) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.New(op.value.DType(), shape...)
+	y, err := c.zeroed(op.value.DType(), shape...)
 	if err != nil {
 		return err
 	}
 	cp := newCopier(y, op.value)
 	cp.fill(0, 0, y.Len())
-	c.Out[0] = y
 	return nil
 }
 
@@ -183,7 +182,7 @@ func (op eyeLike) Eval(c *Call) error {
 	if x.Rank() != 2 {
 		return fmt.Errorf("input 0 has shape %v; its rank must be 2", x.Shape())
 	}
-	y, err := c.New(op.typeFor(x.DType()), x.Shape()...)
+	y, err := c.zeroed(op.typeFor(x.DType()), x.Shape()...)
 	if err != nil {
 		return err
 	}
@@ -195,7 +194,6 @@ func (op eyeLike) Eval(c *Call) error {
 			cp.copy(i*cols+i+op.k, 0, 1)
 		}
 	}
-	c.Out[0] = y
 	return nil
 }
 
@@ -322,11 +320,10 @@ func (numberRange) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.New(c.In[0].DType(), n)
+	y, err := c.zeroed(c.In[0].DType(), n)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	switch y.DType() {
 	case tensor.Int16:
 		count(tensor.Data[int16](y), tensor.Data[int16](c.In[0])[0], tensor.Data[int16](c.In[2])[0])

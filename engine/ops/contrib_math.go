@@ -231,11 +231,10 @@ func (op timeWarping) Eval(c *Call) error {
 			i, j = i-1, j-1
 		}
 	}
-	y, err := c.New(tensor.Int32, 2, len(rows))
+	y, err := c.zeroed(tensor.Int32, 2, len(rows))
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	for k := range rows {
 		tensor.Data[int32](y)[k] = rows[len(rows)-1-k]
 		tensor.Data[int32](y)[len(rows)+k] = columns[len(rows)-1-k]
@@ -269,11 +268,10 @@ func (op nGramBlock) Eval(c *Call) error {
 	if words.Dim(0) != scores.Dim(0) {
 		return errors.New("words and scores must have the same batch size")
 	}
-	y, err := c.like(scores)
+	y, err := c.zeroedLike(scores)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	copy(y.Bytes(), scores.Bytes())
 	length, count := words.Dim(1), scores.Dim(1)
 	if y.Len() == 0 || length < op.size {

@@ -357,12 +357,10 @@ func (op biasSplitGelu) Eval(c *Call) error {
 		return errors.New("needs an input of rank 1 or more")
 	}
 	shape, _ := f[0].Shape.Ints()
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.zeroed(x.DType(), shape...)
 	if err != nil || y.Len() == 0 {
-		c.Out[0] = y
 		return err
 	}
-	c.Out[0] = y
 	n := y.Dim(-1)
 	row, bias := make([]float64, 2*n), tensor.ToFloat64(c.In[1])
 	for r := range y.Len() / n {

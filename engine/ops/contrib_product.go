@@ -359,11 +359,10 @@ func (op qlinearWhere) Eval(c *Call) error {
 			return err
 		}
 	}
-	z, err := newBroadcast(c, x.DType(), c.In[0], x, y)
+	z, err := c.zeroedBroadcast(x.DType(), c.In[0], x, y)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = z
 	low, high, _ := integerRange(x.DType())
 	var which, a, b, out [rowLength]float64
 	return broadcastWalk(z.Shape(), c.In[0].Shape(), x.Shape(), y.Shape()).rows(c.Run, func(n int, at, step []int) {

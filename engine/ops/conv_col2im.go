@@ -66,11 +66,10 @@ func evalCol2Im[T wideNumber](op *col2Im, c *Call, wide tensor.DType) error {
 		return fmt.Errorf("needs an input of shape [N C·%d %d] for an image of %v, it has %v", taps, blocks, image, x.Shape())
 	}
 	channels := x.Dim(1) / taps
-	y, err := c.New(x.DType(), append([]int{x.Dim(0), channels}, image...)...)
+	y, err := c.zeroed(x.DType(), append([]int{x.Dim(0), channels}, image...)...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	scratch, err := c.New(wide, image...)
 	if err != nil {
 		return err

@@ -73,11 +73,10 @@ func evalDeformConv[T real](op *deformConv, c *Call) error {
 		return err
 	}
 	m, channels := w.Dim(0), x.Dim(1)
-	y, err := c.New(x.DType(), s.shape(x.Dim(0), m)...)
+	y, err := c.zeroed(x.DType(), s.shape(x.Dim(0), m)...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	taps := s.taps()
 	scratch, err := c.New(tensor.Float64, channels, taps)
 	if err != nil {

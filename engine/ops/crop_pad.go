@@ -70,11 +70,10 @@ func (op centerCropPad) Eval(c *Call) error {
 		return err
 	}
 	shape, _ := s.Ints()
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.zeroed(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	both, from, into := make([]int, len(shape)), 0, 0
 	xs, ys := tensor.Strides(x.Shape()), tensor.Strides(shape)
 	for i, d := range x.Shape() {

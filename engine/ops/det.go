@@ -33,11 +33,10 @@ func (op det) Eval(c *Call) error {
 	}
 	x := c.In[0]
 	n := x.Dim(-1)
-	y, err := c.New(x.DType(), x.Shape()[:x.Rank()-2]...)
+	y, err := c.zeroed(x.DType(), x.Shape()[:x.Rank()-2]...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	work, err := c.New(tensor.Float64, n, n)
 	if err != nil {
 		return err

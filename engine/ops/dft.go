@@ -160,12 +160,10 @@ func (op *dft) Eval(c *Call) error {
 	}
 	shape := append([]int{}, x.Shape()...)
 	shape[axis], shape[len(shape)-1] = op.terms(n), parts
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.zeroed(x.DType(), shape...)
 	if err != nil || y.Len() == 0 {
-		c.Out[0] = y
 		return err
 	}
-	c.Out[0] = y
 	f, err := newFourier(c, n, op.inverse)
 	if err != nil {
 		return err
@@ -305,12 +303,10 @@ func (op stft) Eval(c *Call) error {
 	if window != nil && window.Len() != g.frame {
 		return fmt.Errorf("the window has %d elements, frames have %d", window.Len(), g.frame)
 	}
-	y, err := c.New(x.DType(), x.Dim(0), g.frames, g.terms, 2)
+	y, err := c.zeroed(x.DType(), x.Dim(0), g.frames, g.terms, 2)
 	if err != nil || y.Len() == 0 {
-		c.Out[0] = y
 		return err
 	}
-	c.Out[0] = y
 	f, err := newFourier(c, g.frame, false)
 	if err != nil {
 		return err

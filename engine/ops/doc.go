@@ -59,14 +59,13 @@
 //	func (op shapeOf) Eval(c *Call) error {
 //		shape := c.In[0].Shape()
 //		start, end := op.bounds(len(shape))
-//		y, err := c.New(tensor.Int64, end-start)
+//		y, err := c.zeroed(tensor.Int64, end-start)
 //		if err != nil {
 //			return err
 //		}
 //		for i, d := range shape[start:end] {
 //			tensor.Data[int64](y)[i] = int64(d)
 //		}
-//		c.Out[0] = y
 //		return nil
 //	}
 //
@@ -80,12 +79,12 @@
 //   - In Infer: wantType, wantRank, sameType and firstError check; fact(in, i) is an optional
 //     input; knownInts reads a constant list of integers; broadcastShape, withDim and fitsShape
 //     work on shapes with unknown dimensions.
-//   - In Eval: c.New and c.like allocate, c.input(i) is an optional input, c.wants(i) tells whether
-//     output i is read, callInts reads a list of integers. elementwise, binaryOp, compareOp and
-//     variadic are whole operators that need only a function of numbers. mapElements and
-//     zipElements apply a function to tensors of any numeric type; walk visits broadcast or strided
-//     operands; copier copies runs of elements of any type; evalReal picks the instantiation for a
-//     float type.
+//   - In Eval: c.zeroed and c.inferred allocate output 0, c.New and c.like other tensors;
+//     c.input(i) is an optional input, c.wants(i) tells whether output i is read, callInts reads a
+//     list of integers. elementwise, binaryOp, compareOp and variadic are whole operators that need
+//     only a function of numbers. mapElements and zipElements apply a function to tensors of any
+//     numeric type; walk visits broadcast or strided operands; copier copies runs of elements of
+//     any type; evalReal picks the instantiation for a float type.
 //   - In EvalFast: c.vec returns the row kernels if all operands are float32, c.output allocates
 //     without zeroing, c.share and c.rows divide the work among threads.
 //

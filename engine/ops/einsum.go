@@ -200,11 +200,10 @@ func evalEinsum[T wideNumber](op *einsum, c *Call, wide tensor.DType) error {
 	if _, err := tensor.Count(sumDims); err != nil {
 		return err
 	}
-	y, err := c.New(c.In[0].DType(), outDims...)
+	y, err := c.zeroed(c.In[0].DType(), outDims...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	data := make([][]T, len(c.In))
 	outSteps, sumSteps := make([][]int, len(in)), make([][]int, len(in))
 	for i, t := range c.In {

@@ -175,9 +175,8 @@ func broadcastDim(a, b ir.Dim) (d ir.Dim, ok bool) {
 	return ir.Unknown, true
 }
 
-// newBroadcast returns a zeroed tensor of dtype d and the operands' broadcast
-// shape.
-func newBroadcast(c *Call, d tensor.DType, operands ...*tensor.Tensor) (*tensor.Tensor, error) {
+// zeroedBroadcast is zeroed for an output of dtype d and the operands' broadcast shape.
+func (c *Call) zeroedBroadcast(d tensor.DType, operands ...*tensor.Tensor) (*tensor.Tensor, error) {
 	var shape []int
 	for _, t := range operands {
 		var err error
@@ -185,7 +184,7 @@ func newBroadcast(c *Call, d tensor.DType, operands ...*tensor.Tensor) (*tensor.
 			return nil, err
 		}
 	}
-	return c.New(d, shape...)
+	return c.zeroed(d, shape...)
 }
 
 // elementwise is an operator that applies one function to each element of its
@@ -199,11 +198,10 @@ func (op elementwise) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval sets y[i] = f(x[i]).
 func (op elementwise) Eval(c *Call) error {
-	y, err := c.like(c.In[0])
+	y, err := c.zeroedLike(c.In[0])
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	return op.apply(c, y, c.In[0])
 }
 

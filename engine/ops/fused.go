@@ -69,7 +69,7 @@ func (op *FusedConv) Eval(c *Call) error {
 	}
 	y := inner.Out[0]
 	if z != nil {
-		sum, err := newBroadcast(c, tensor.Float32, y, z)
+		sum, err := c.zeroedBroadcast(tensor.Float32, y, z)
 		if err != nil {
 			return err
 		}
@@ -136,12 +136,11 @@ func (op *Activate) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval applies the formula to each element.
 func (op *Activate) Eval(c *Call) error {
-	y, err := c.like(c.In[0])
+	y, err := c.zeroedLike(c.In[0])
 	if err != nil {
 		return err
 	}
 	activate(tensor.Data[float32](y), tensor.Data[float32](c.In[0]), op.Act)
-	c.Out[0] = y
 	return nil
 }
 
@@ -177,11 +176,10 @@ func (op *ScaleShift) Eval(c *Call) error {
 		return err
 	}
 	x := c.In[0]
-	y, err := c.like(x)
+	y, err := c.zeroedLike(x)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	scale, shift := tensor.Data[float32](c.In[1]), tensor.Data[float32](c.In[2])
 	src, dst := tensor.Data[float32](x), tensor.Data[float32](y)
 	if len(src) == 0 {

@@ -95,12 +95,10 @@ func (op gather) Eval(c *Call) error {
 	if len(shape) > maxRank {
 		return errors.New("the rank of the output exceeds 1024")
 	}
-	y, err := c.raw(x.DType(), shape...)
+	y, err := c.output(x.DType(), shape...)
 	if err != nil || y.Len() == 0 {
-		c.Out[0] = y
 		return err
 	}
-	c.Out[0] = y
 	before, along, after := split3(x.Shape(), axis)
 	if after == 1 {
 		if done, err := c.pick(y, x, index, before, along); done {

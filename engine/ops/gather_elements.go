@@ -52,11 +52,10 @@ func (op gatherElements) Eval(c *Call) error {
 	if err := elementwiseIndex(factsOf(c.In), op.axis); err != nil {
 		return err
 	}
-	y, err := c.New(x.DType(), idx.Shape()...)
+	y, err := c.zeroed(x.DType(), idx.Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	cp := newCopier(y, x)
 	return eachIndex(c, x, idx, op.axis, func(i, at int) error {
 		cp.copy(i, at, 1)

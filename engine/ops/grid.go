@@ -262,11 +262,10 @@ func (op *affineGrid) Eval(c *Call) error {
 	if rank != 2 && rank != 3 || theta.Rank() != 3 || theta.Dim(1) != rank || theta.Dim(2) != rank+1 || theta.Dim(0) != size[0] {
 		return fmt.Errorf("needs theta [N 2 3] with 4 sizes, or [N 3 4] with 5; it has theta %v with sizes %v", theta.Shape(), size)
 	}
-	y, err := c.New(theta.DType(), append(append([]int{size[0]}, size[2:]...), rank)...)
+	y, err := c.zeroed(theta.DType(), append(append([]int{size[0]}, size[2:]...), rank)...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	m := tensor.ToFloat64(theta)
 	spatial := size[2:]
 	point, out := make([]float64, rank+1), make([]float64, rank)

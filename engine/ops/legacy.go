@@ -75,11 +75,10 @@ func (op imageScaler) Eval(c *Call) error {
 		return err
 	}
 	x := c.In[0]
-	y, err := c.like(x)
+	y, err := c.zeroedLike(x)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	bias := op.bias
 	if bias == nil {
 		bias = make([]float32, 1)
@@ -145,11 +144,10 @@ func (op crop1) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.New(x.DType(), x.Dim(0), x.Dim(1), h, w)
+	y, err := c.zeroed(x.DType(), x.Dim(0), x.Dim(1), h, w)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	walk := newWalk(y.Shape(), tensor.Strides(y.Shape()), tensor.Strides(x.Shape()))
 	walk.start[1] = op.border[1]*x.Dim(3) + op.border[0]
 	return walk.move(c.Run, y, x)

@@ -88,11 +88,10 @@ func (op *legacyFill) Eval(c *Call) error {
 	if !ok {
 		return fmt.Errorf("shape %s has a negative dimension", s)
 	}
-	y, err := c.New(op.dtype, shape...)
+	y, err := c.zeroed(op.dtype, shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	if n := len(op.values); n != 1 && n != y.Len() {
 		return fmt.Errorf("attribute \"values\" has %d elements, shape %v needs one or %d", n, shape, y.Len())
 	}

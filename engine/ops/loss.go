@@ -92,11 +92,10 @@ func evalClassLoss[T real](op *classLoss, c *Call) error {
 	if op.reduction == "none" {
 		shape = target.Shape()
 	}
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.zeroed(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	dst := tensor.Data[T](y)
 	classes, size := x.Dim(1), tensor.MustCount(x.Shape()[2:])
 	sum, total := 0.0, 0.0

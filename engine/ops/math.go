@@ -109,11 +109,10 @@ func (clip) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval sets y = min(max(x, min), max).
 func (clip) Eval(c *Call) error {
-	y, err := c.like(c.In[0])
+	y, err := c.zeroedLike(c.In[0])
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	switch arithmeticOf(y.DType()) {
 	case inSigned:
 		return clipElements[int64](c, y, math.MinInt64, math.MaxInt64)
@@ -199,11 +198,10 @@ func (op cumulative) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.like(x)
+	y, err := c.zeroedLike(x)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	switch arithmeticOf(x.DType()) {
 	case inSigned:
 		return cumulate(c, op, y, axis, op.i64)

@@ -92,11 +92,10 @@ func matMulEval[T, S number](c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.New(a.DType(), p.shape...)
+	y, err := c.zeroed(a.DType(), p.shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	if y.Len() == 0 {
 		return nil
 	}

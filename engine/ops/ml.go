@@ -71,11 +71,10 @@ func (featureExtractor) Eval(c *Call) error {
 	if x.Rank() > 1 {
 		shape = append(slices.Clone(x.Shape()[:x.Rank()-1]), len(index))
 	}
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.zeroed(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	for i, k := range index {
 		if k < 0 || k >= int64(width) {
 			return fmt.Errorf("index %d is outside the last dimension, which has %d elements", k, width)
@@ -181,11 +180,10 @@ func (op perRow) Eval(c *Call) error {
 		return err
 	}
 	x := c.In[0]
-	y, err := c.New(tensor.Float32, x.Shape()...)
+	y, err := c.zeroed(tensor.Float32, x.Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	n := x.Dim(-1)
 	if err := c.Run.reserveList(n, 8); err != nil {
 		return err

@@ -116,11 +116,10 @@ func (op imputer) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
-	y, err := c.like(c.In[0])
+	y, err := c.zeroedLike(c.In[0])
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	i := 0
 	if len(op.floats) == 0 {
 		return mapElements(c, y, c.In[0], func(v int64) int64 {
@@ -173,11 +172,10 @@ func (op oneHotEncoder) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
-	y, err := c.New(tensor.Float32, append(append([]int{}, x.Shape()...), n)...)
+	y, err := c.zeroed(tensor.Float32, append(append([]int{}, x.Shape()...), n)...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	if x.DType() != tensor.String && x.DType() != tensor.Int64 {
 		if x, err = c.convert(x, tensor.Int64); err != nil {
 			return err

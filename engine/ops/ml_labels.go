@@ -123,11 +123,10 @@ func (op labels) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.New(m.values.DType(), c.In[0].Shape()...)
+	y, err := c.zeroed(m.values.DType(), c.In[0].Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	keys, elements := keysOf(m.keys), keysOf(c.In[0])
 	places := map[any]int{}
 	for i := range m.keys.Len() {

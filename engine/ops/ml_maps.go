@@ -86,11 +86,10 @@ func (op castMap) Eval(c *Call) error {
 	if n == 0 {
 		n = keys.Len()
 	}
-	y, err := c.New(op.to, 1, n)
+	y, err := c.zeroed(op.to, 1, n)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	order, err := sortedKeys(c, keys)
 	if err != nil {
 		return err
@@ -174,11 +173,10 @@ func (op dictVectorizer) Eval(c *Call) error {
 		src, _ := value(0)
 		d = src.DType()
 	}
-	y, err := c.New(d, 1, op.words.Len())
+	y, err := c.zeroed(d, 1, op.words.Len())
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	places := map[any]int{}
 	key := keysOf(keys)
 	for i := range keys.Len() {

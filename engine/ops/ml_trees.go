@@ -164,14 +164,13 @@ func (op *trees) Eval(c *Call) error {
 		return err
 	}
 	x := c.In[0]
-	y, err := c.New(x.DType(), x.Dim(0), op.targets)
+	y, err := c.zeroed(x.DType(), x.Dim(0), op.targets)
 	if err != nil {
 		return err
 	}
 	if err := c.Run.reserveList(op.targets+x.Dim(1), 16); err != nil {
 		return err
 	}
-	c.Out[0] = y
 	row, sums, seen := make([]float64, x.Dim(1)), make([]float64, op.targets), make([]bool, op.targets)
 	for r := range x.Dim(0) {
 		tensor.Load(row, x, r*len(row), 1)

@@ -80,11 +80,10 @@ func (op transpose) Eval(c *Call) error {
 		return err
 	}
 	shape, steps := reordered(x.Shape(), perm), reordered(tensor.Strides(x.Shape()), perm)
-	y, err := c.raw(x.DType(), shape...)
+	y, err := c.output(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	return c.move(newWalk(shape, tensor.Strides(shape), steps), y, x)
 }
 
@@ -234,11 +233,10 @@ func (op concat) Eval(c *Call) error {
 		c.Out[0] = y
 		return nil
 	}
-	y, err := c.raw(c.In[0].DType(), shape...)
+	y, err := c.output(c.In[0].DType(), shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	return c.joinAlong(y, c.In, axis)
 }
 

@@ -105,12 +105,11 @@ func (op *nms) eval(c *Call, suppress suppressor) error {
 			}
 		}
 	}
-	y, err := c.New(tensor.Int64, len(kept)/3, 3)
+	y, err := c.zeroed(tensor.Int64, len(kept)/3, 3)
 	if err != nil {
 		return err
 	}
 	copy(tensor.Data[int64](y), kept)
-	c.Out[0] = y
 	return nil
 }
 

@@ -278,11 +278,10 @@ func (op *lrn) Eval(c *Call) error {
 
 func evalLRN[T real](op *lrn, c *Call) error {
 	x := c.In[0]
-	y, err := c.like(x)
+	y, err := c.zeroedLike(x)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	src, dst := tensor.Data[T](x), tensor.Data[T](y)
 	if len(src) == 0 {
 		return nil

@@ -117,11 +117,10 @@ func evalLineNorm[T real](op *lineNorm, c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.like(x)
+	y, err := c.zeroedLike(x)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	outer, inner := tensor.MustCount(x.Shape()[:axis]), tensor.MustCount(x.Shape()[axis:])
 	moments := append([]int(nil), x.Shape()...)
 	for i := range moments[axis:] {
@@ -271,11 +270,10 @@ func (op *groupNorm) Eval(c *Call) error {
 
 func evalGroupNorm[T real](op *groupNorm, c *Call) error {
 	x := c.In[0]
-	y, err := c.like(x)
+	y, err := c.zeroedLike(x)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	src, dst, scale, shift := tensor.Data[T](x), tensor.Data[T](y), tensor.Data[T](c.In[1]), tensor.Data[T](c.In[2])
 	if len(src) == 0 {
 		return nil

@@ -90,11 +90,10 @@ func (op oneHot) Eval(c *Call) error {
 		return err
 	}
 	to := append(append(append([]int{}, shape[:axis]...), depth), shape[axis:]...)
-	y, err := c.New(values.DType(), to...)
+	y, err := c.zeroed(values.DType(), to...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	indices, err := c.convert(c.In[0], tensor.Float64)
 	if err != nil {
 		return err

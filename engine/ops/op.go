@@ -130,6 +130,18 @@ func (c *Call) takePlanned(d tensor.DType, shape []int) *tensor.Tensor {
 	return nil
 }
 
+// zeroed allocates output 0 of the call, zeroed.
+func (c *Call) zeroed(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
+	y, err := c.New(d, shape...)
+	c.Out[0] = y
+	return y, err
+}
+
+// zeroedLike is zeroed for an output of the same dtype and shape as t.
+func (c *Call) zeroedLike(t *tensor.Tensor) (*tensor.Tensor, error) {
+	return c.zeroed(t.DType(), t.Shape()...)
+}
+
 // like returns a zeroed tensor of the same dtype and shape as t.
 func (c *Call) like(t *tensor.Tensor) (*tensor.Tensor, error) { return c.New(t.DType(), t.Shape()...) }
 
@@ -144,12 +156,7 @@ func (c *Call) inferred(op Op) (*tensor.Tensor, error) {
 	if !known {
 		return nil, fmt.Errorf("BUG: the output's shape %s is not known from the inputs", facts[0].Shape)
 	}
-	y, err := c.New(facts[0].DType, shape...)
-	if err != nil {
-		return nil, err
-	}
-	c.Out[0] = y
-	return y, nil
+	return c.zeroed(facts[0].DType, shape...)
 }
 
 // wants reports whether the node names output i.

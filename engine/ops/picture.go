@@ -66,11 +66,10 @@ func (op imageDecoder) Eval(c *Call) error {
 	held := int64(len(pixels)) // beside the output
 	c.Run.Grow(held)
 	defer c.Run.Shrink(held)
-	y, err := c.New(tensor.Uint8, height, width, op.channels())
+	y, err := c.zeroed(tensor.Uint8, height, width, op.channels())
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	dst := y.Bytes()
 	switch op.format {
 	case "RGB":

@@ -113,8 +113,7 @@ func newPooled(c *Call, w *window) (*slide, *tensor.Tensor, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	y, err := c.New(x.DType(), s.shape(x.Dim(0), x.Dim(1))...)
-	c.Out[0] = y
+	y, err := c.zeroed(x.DType(), s.shape(x.Dim(0), x.Dim(1))...)
 	return s, y, err
 }
 

@@ -109,11 +109,10 @@ func evalMaxUnpool[T real](op *maxUnpool, c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.New(x.DType(), outer...)
+	y, err := c.zeroed(x.DType(), outer...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	dst, strides := tensor.Data[T](y), tensor.Strides(outer)
 	places, same := tensor.Data[int64](c.In[1]), slices.Equal(inner, outer)
 	for i, v := range tensor.Data[T](x) {

@@ -141,11 +141,10 @@ func (op qlinearBinary) Eval(c *Call) error {
 			return err
 		}
 	}
-	y, err := newBroadcast(c, c.In[0].DType(), c.In[0], c.In[3])
+	y, err := c.zeroedBroadcast(c.In[0].DType(), c.In[0], c.In[3])
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	low, high, _ := integerRange(y.DType())
 	f := op.prepare(of[0], of[1], of[2])
 	w := broadcastWalk(y.Shape(), c.In[0].Shape(), c.In[3].Shape())
@@ -182,11 +181,10 @@ func (op qlinearMap) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	out, err := c.like(c.In[0])
+	out, err := c.zeroedLike(c.In[0])
 	if err != nil {
 		return err
 	}
-	c.Out[0] = out
 	return mapCodes(c, out, c.In[0], x, y, op.f)
 }
 
@@ -332,11 +330,10 @@ func (op viaDequantized) Eval(c *Call) error {
 	if err := op.Op.Eval(&inner); err != nil {
 		return err
 	}
-	y, err := c.New(c.In[0].DType(), inner.Out[0].Shape()...)
+	y, err := c.zeroed(c.In[0].DType(), inner.Out[0].Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	low, high, _ := integerRange(y.DType())
 	return mapElements(c, y, inner.Out[0], func(v float64) float64 { return to.quantize(float32(v), low, high) })
 }
@@ -411,11 +408,10 @@ func (op qlinearConcat) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.New(facts[0].DType, shape...)
+	y, err := c.zeroed(facts[0].DType, shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	start, step := 0, tensor.Strides(shape)[axis]
 	for i := 2; i < len(c.In); i += 3 {
 		from, err := readQuantization(c, i+1)

@@ -199,11 +199,10 @@ func (op quantize) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.New(to, x.Shape()...)
+	y, err := c.zeroed(to, x.Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	low, high, whole := integerRange(to)
 	var line, by, zeros [rowLength]float64
 	return s.lines(c.Run, func(at, n, k, step int) {
@@ -292,11 +291,10 @@ func (op dequantize) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.New(op.target(scale.DType()), x.Shape()...)
+	y, err := c.zeroed(op.target(scale.DType()), x.Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	var line, by, zeros [rowLength]float64
 	return s.lines(c.Run, func(at, n, k, step int) {
 		tensor.Load(line[:n], x, at, 1)

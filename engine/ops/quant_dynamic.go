@@ -98,11 +98,10 @@ func (op *DynamicConv) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.New(tensor.Float32, sums.Shape()...)
+	y, err := c.zeroed(tensor.Float32, sums.Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	channels := max(sums.Dim(1), 1)
 	each := max(sums.Len()/max(sums.Dim(0)*channels, 1), 1)
 	err = scaleSums(tensor.Data[float32](y), tensor.Data[float64](sums), each, channels, tensor.Data[float32](q[1])[0], c.In[2], c.input(4))
@@ -154,11 +153,10 @@ func (*DynamicRound) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.like(c.In[0])
+	y, err := c.zeroedLike(c.In[0])
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	scale, zero := tensor.Data[float32](q[1])[0], int32(tensor.Data[uint8](q[2])[0])
 	to := tensor.Data[float32](y)
 	for i, code := range tensor.Data[uint8](q[0]) {

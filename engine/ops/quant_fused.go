@@ -34,11 +34,10 @@ func (recoded) Eval(c *Call) error {
 	if c.In[1].Len() != 256 {
 		return fmt.Errorf("BUG: a table of %d codes, it must have 256", c.In[1].Len())
 	}
-	y, err := c.New(c.In[1].DType(), c.In[0].Shape()...)
+	y, err := c.zeroed(c.In[1].DType(), c.In[0].Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	table, d := c.In[1].Bytes(), y.Bytes()
 	for i, v := range c.In[0].Bytes() {
 		d[i] = table[v]

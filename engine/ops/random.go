@@ -74,11 +74,10 @@ type sampler struct {
 
 // eval sets output 0 to random numbers of the given dtype and shape.
 func (s sampler) eval(c *Call, d tensor.DType, shape []int) error {
-	y, err := c.New(d, shape...)
+	y, err := c.zeroed(d, shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	m := s.start()
 	return fill(c, y, func(int) float64 { return s.draw(m) })
 }
@@ -166,11 +165,10 @@ func (op bernoulli) Infer(in []ir.Fact) ([]ir.Fact, error) {
 // Eval draws one uniform number for each element and compares it like numpy's
 // binomial(1, p).
 func (op bernoulli) Eval(c *Call) error {
-	y, err := c.New(cmp.Or(op.dtype, c.In[0].DType()), c.In[0].Shape()...)
+	y, err := c.zeroed(cmp.Or(op.dtype, c.In[0].DType()), c.In[0].Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	m := op.start()
 	return mapElements(c, y, c.In[0], func(p float64) float64 {
 		u := m.uniform()
@@ -220,14 +218,13 @@ func (op multinomial) Eval(c *Call) error {
 		return err
 	}
 	batch, classes := c.In[0].Dim(0), c.In[0].Dim(1)
-	y, err := c.New(op.dtype, batch, op.sample)
+	y, err := c.zeroed(op.dtype, batch, op.sample)
 	if err != nil {
 		return err
 	}
 	if err := c.Run.reserveList(classes, 8); err != nil {
 		return err
 	}
-	c.Out[0] = y
 	m := op.start()
 	sums := make([]float64, classes)
 	row := -1
@@ -352,11 +349,10 @@ func (op dropout) Eval(c *Call) error {
 		}
 		return fill(c, mask, func(int) float64 { return 1 })
 	}
-	y, err := c.like(x)
+	y, err := c.zeroedLike(x)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	m := op.start()
 	if err := fill(c, mask, func(int) float64 {
 		if m.uniform() >= ratio {

@@ -140,11 +140,10 @@ func (op tile) Eval(c *Call) error {
 		}
 		split, steps = append(split, by[i], d), append(steps, 0, own[i])
 	}
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.zeroed(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	return c.move(newWalk(split, tensor.Strides(split), steps), y, x)
 }
 
@@ -223,11 +222,10 @@ func (op blockMove) Eval(c *Call) error {
 		return err
 	}
 	shape, _ := facts[0].Shape.Ints()
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.zeroed(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	n, ch, h, w, b := x.Dim(0), x.Dim(1), x.Dim(2), x.Dim(3), op.size
 	view, perm := []int{n, b, b, ch / (b * b), h, w}, []int{0, 3, 4, 1, 5, 2}
 	switch {
@@ -271,12 +269,10 @@ func (op reverseSequence) Eval(c *Call) error {
 	if x.Rank() < 2 || len(lens) != x.Dim(op.batch) {
 		return fmt.Errorf("there are %d sequence lengths for %s", len(lens), x)
 	}
-	y, err := c.like(x)
+	y, err := c.zeroedLike(x)
 	if err != nil || y.Len() == 0 {
-		c.Out[0] = y
 		return err
 	}
-	c.Out[0] = y
 	steps := tensor.Strides(x.Shape())
 	cp, inner := newCopier(y, x), steps[1]
 	for i, n := range lens {
@@ -327,12 +323,10 @@ func (op trilu) Eval(c *Call) error {
 	if x.Rank() < 2 {
 		return fmt.Errorf("input 0 has shape %v; its rank must be at least 2", x.Shape())
 	}
-	y, err := c.like(x)
+	y, err := c.zeroedLike(x)
 	if err != nil || y.Len() == 0 {
-		c.Out[0] = y
 		return err
 	}
-	c.Out[0] = y
 	rows, cols := x.Dim(-2), x.Dim(-1)
 	k = max(-rows, min(k, cols)) // beyond these, all or nothing is kept
 	cp := newCopier(y, x)

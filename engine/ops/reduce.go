@@ -148,11 +148,10 @@ func (op *reduce) Eval(c *Call) error {
 		return err
 	}
 	shape, _ := reducedShape(ir.Dims(x.Shape()...), along, op.keepDims).Ints()
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.zeroed(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	var list []int
 	for i, yes := range along {
 		if yes {

@@ -314,11 +314,10 @@ func (op *resize) Eval(c *Call) error {
 		return op.nearest(c, shape, plan)
 	}
 	x := c.In[0]
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.zeroed(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	wide, err := c.convert(x, tensor.Float64)
 	if err != nil {
 		return err
@@ -367,11 +366,10 @@ func (op *resize) planCall(c *Call) ([]int, []resizeAxis, error) {
 // nearest copies elements of any type.
 func (op *resize) nearest(c *Call, shape []int, plan []resizeAxis) error {
 	x := c.In[0]
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.zeroed(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	if y.Len() == 0 {
 		return nil
 	}

@@ -81,13 +81,12 @@ func update[T tensor.Number](y, updates *tensor.Tensor, f func(a, b T) T) func(t
 
 // copyOf allocates an output as a copy of the data.
 func copyOf(c *Call, x *tensor.Tensor) (*tensor.Tensor, error) {
-	y, err := c.like(x)
+	y, err := c.zeroedLike(x)
 	if err != nil {
 		return nil, err
 	}
 	cp := newCopier(y, x)
 	cp.copy(0, 0, x.Len())
-	c.Out[0] = y
 	return y, nil
 }
 

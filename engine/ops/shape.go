@@ -65,14 +65,13 @@ func (op shapeOf) Infer(in []ir.Fact) ([]ir.Fact, error) {
 func (op shapeOf) Eval(c *Call) error {
 	shape := c.In[0].Shape()
 	start, end := op.bounds(len(shape))
-	y, err := c.New(tensor.Int64, end-start)
+	y, err := c.zeroed(tensor.Int64, end-start)
 	if err != nil {
 		return err
 	}
 	for i, d := range shape[start:end] {
 		tensor.Data[int64](y)[i] = int64(d)
 	}
-	c.Out[0] = y
 	return nil
 }
 
@@ -478,11 +477,10 @@ func (expand) Eval(c *Call) error {
 		c.Out[0] = x
 		return nil
 	}
-	y, err := c.raw(x.DType(), to...)
+	y, err := c.output(x.DType(), to...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	return c.move(broadcastWalk(to, x.Shape()), y, x)
 }
 

@@ -56,11 +56,10 @@ func (op *cosineWindow) Eval(c *Call) error {
 	if size < 0 {
 		return fmt.Errorf("size is %d, it must not be negative", size)
 	}
-	y, err := c.New(op.dtype, size)
+	y, err := c.zeroed(op.dtype, size)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	period := float64(size)
 	if !op.periodic {
 		period--
@@ -134,11 +133,10 @@ func (op *melWeights) Eval(c *Call) error {
 	}
 	mel := func(hertz float64) float64 { return 2595 * math.Log10(1+hertz/700) }
 	low, high := mel(tensor.ToFloat64(c.In[3])[0]), mel(tensor.ToFloat64(c.In[4])[0])
-	y, err := c.New(op.dtype, length/2+1, bins)
+	y, err := c.zeroed(op.dtype, length/2+1, bins)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	edge := func(i int) int {
 		m := low + float64(i)*(high-low)/float64(bins+2)
 		hertz := 700 * (math.Pow(10, m/2595) - 1)

@@ -189,11 +189,10 @@ func (op slice) Eval(c *Call) error {
 			}
 		}
 	}
-	y, err := c.raw(x.DType(), shape...)
+	y, err := c.output(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	w := newWalk(shape, tensor.Strides(shape), steps)
 	w.start[1] = base
 	return c.move(w, y, x)

@@ -71,11 +71,10 @@ func evalLines[T real](op *lines, c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.like(x)
+	y, err := c.zeroedLike(x)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	src, dst := tensor.Data[T](x), tensor.Data[T](y)
 	if len(dst) == 0 {
 		return nil

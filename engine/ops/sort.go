@@ -410,11 +410,10 @@ func (nonZero) Eval(c *Call) error {
 	if err := eachNonZero(c.Run, x, func(int) { count++ }); err != nil {
 		return err
 	}
-	y, err := c.New(tensor.Int64, x.Rank(), count)
+	y, err := c.zeroed(tensor.Int64, x.Rank(), count)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	at, steps, shape := tensor.Data[int64](y), tensor.Strides(x.Shape()), x.Shape()
 	k := 0
 	return eachNonZero(c.Run, x, func(i int) {

@@ -36,11 +36,10 @@ func (stringConcat) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval sets z = x + y.
 func (stringConcat) Eval(c *Call) error {
-	z, err := newBroadcast(c, tensor.String, c.In[0], c.In[1])
+	z, err := c.zeroedBroadcast(tensor.String, c.In[0], c.In[1])
 	if err != nil {
 		return err
 	}
-	c.Out[0] = z
 	x, y, out := c.In[0].Strings(), c.In[1].Strings(), z.Strings()
 	var bytes int64
 	err = broadcastWalk(z.Shape(), c.In[0].Shape(), c.In[1].Shape()).rows(c.Run, func(n int, at, step []int) {
@@ -232,11 +231,10 @@ func (regexFullMatch) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval matches each string in time linear in its length.
 func (op regexFullMatch) Eval(c *Call) error {
-	y, err := c.New(tensor.Bool, c.In[0].Shape()...)
+	y, err := c.zeroed(tensor.Bool, c.In[0].Shape()...)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
 	for i, s := range c.In[0].Strings() {
 		if err := c.Run.Check(); err != nil {
 			return err
