@@ -1,6 +1,10 @@
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/args"
+)
 
 // Winograd's F(4x4, 3x3), after Lavin and Gray 2015, "Fast Algorithms for
 // Convolutional Neural Networks": 4x4 outputs of a 3x3 convolution from 6x6
@@ -22,18 +26,8 @@ import "unsafe"
 // In float32 the rms error is 1.5e-6 to 3.5e-6 of the output's rms, three to four
 // times that of the direct form.
 
-// winogradArgs is one call of a transform, over tiles of one vector of channels.
-// Element (y, x) of a tile lies in transformed plane 6x+y, or 4x+y for tiles of 2x2
-// outputs.
-type winogradArgs struct {
-	In, Out, Residual, Positions unsafe.Pointer // *winogradPosition; Residual may be nil
-	Count, Plane                 int            // number of positions, at least 1; bytes between transformed planes
-	Scratch, Bias                unsafe.Pointer // 36 vectors; a vector
-	Rows, Columns                [6]int         // bytes from a tile's first input pixel to each row and column of it; Columns[0] is 0
-	OutRow, ResidualRow          int            // bytes between rows
-	Height, Width                int            // size of the wanted part of the output, at least 1
-	Low, High                    float32        // the sum is clipped to these
-}
+// winogradArgs is one call of a transform.
+type winogradArgs args.Winograd
 
 // winogradPosition is the position of a tile: byte offsets in a transformed plane,
 // and of its first pixel in the input, the output and the residual.

@@ -51,6 +51,19 @@ type Window struct {
 	LineIn, LineOut int // bytes between the inputs and between the outputs of neighbouring rows
 }
 
+// Winograd is one call of a transform of Winograd's form, over tiles of one vector of channels.
+// Element (y, x) of a tile lies in transformed plane 6x+y, or 4x+y for tiles of 2x2
+// outputs.
+type Winograd struct {
+	In, Out, Residual, Positions unsafe.Pointer // Positions are *winogradPosition; Residual may be nil
+	Count, Plane                 int            // number of positions, at least 1; bytes between transformed planes
+	Scratch, Bias                unsafe.Pointer // 36 vectors; a vector
+	Rows, Columns                [6]int         // bytes from a tile's first input pixel to each row and column of it; Columns[0] is 0
+	OutRow, ResidualRow          int            // bytes between rows
+	Height, Width                int            // size of the wanted part of the output, at least 1
+	Low, High                    float32        // the sum is clipped to these
+}
+
 // WinogradFew is one call of a kernel for the products of few tiles: it computes a
 // column of planes of at most four tiles for one vector of output channels.
 type WinogradFew struct {
