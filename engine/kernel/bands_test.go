@@ -68,21 +68,9 @@ func TestBandsOfPools(t *testing.T) {
 				rng := rand.New(rand.NewSource(4))
 				c := convCase{n: 2, cin: 3, h: 61, w: 49, cout: 40, kh: 7, kw: 7, sh: 2, sw: 2, pads: [4]int{3, 3, 3, 3}, planar: true, act: relu}.conv(Planar, r.Block)
 				data := normals(40*3*49, rng)
-				link := Link{Conv: c}
+				link := convLink(t, r, ConvDirect, c, data, nil)
 				if r.Name == "amx" {
-					w, err := r.PackSplit(&c, Numbers{Float32: data}, nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					packAll(w)
-					link.Plan = func(c *Conv) (Work, error) { return r.NewSplit(c, w) }
-				} else {
-					w, err := r.PackConv(ConvDirect, &c, Numbers{Float32: data}, nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					packAll(w)
-					link.Plan = func(c *Conv) (Work, error) { return r.Conv(ConvDirect, c, w) }
+					link = tileLink(t, r, c, data, nil)
 				}
 				p.DilationH, p.DilationW = 1, 1
 				out := func(in, kernel, stride, pads int) int { return (in+pads-kernel)/stride + 1 }
@@ -188,12 +176,7 @@ func (test *bandCase) chain(t testing.TB, r *Rung, rng *rand.Rand) []Link {
 	if test.noLast {
 		c.Out = NewLayout(block, test.n, test.mid, oh, ow, Halo{1, 2, 1, 2})
 	}
-	w, err := r.PackConv(ConvDepthwise, &c, Numbers{Float32: normals(test.mid*test.k*test.k, rng)}, normals(test.mid, rng))
-	if err != nil {
-		t.Fatal(err)
-	}
-	packAll(w)
-	chain = append(chain, Link{c, func(c *Conv) (Work, error) { return r.Conv(ConvDepthwise, c, w) }})
+	chain = append(chain, convLink(t, r, ConvDepthwise, c, normals(test.mid*test.k*test.k, rng), normals(test.mid, rng)))
 	if !test.noLast {
 		out := NewLayout(wide, test.n, test.cout, oh, ow, Halo{1, 2, 1, 2})
 		l := pointwiseLink(t, r, thin, out, test.act, rng)
@@ -210,23 +193,32 @@ func pointwiseLink(t testing.TB, r *Rung, in, out Layout, act Activation, rng *r
 	c := Conv{In: in, Out: out, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1, Act: act}
 	data, bias := normals(out.C*in.C, rng), normals(out.C, rng)
 	if in.Format != r.Block {
-		pack, plan := r.PackSplit, r.NewSplit
-		if in.Format == BF16x32 {
-			pack, plan = r.PackBF16, r.NewBF16
-		}
-		w, err := pack(&c, Numbers{Float32: data}, bias)
-		if err != nil {
-			t.Fatal(err)
-		}
-		packAll(w)
-		return Link{c, func(c *Conv) (Work, error) { return plan(c, w) }}
+		return tileLink(t, r, c, data, bias)
 	}
-	w, err := r.PackConv(ConvDirect, &c, Numbers{Float32: data}, bias)
+	return convLink(t, r, ConvDirect, c, data, bias)
+}
+
+// convLink is a convolution of a chain with packed weights, tileLink one of bfloat16.
+func convLink(t testing.TB, r *Rung, m ConvMethod, c Conv, data, bias []float32) Link {
+	w, err := r.PackConv(m, &c, Numbers{Float32: data}, bias)
 	if err != nil {
 		t.Fatal(err)
 	}
 	packAll(w)
-	return Link{c, func(c *Conv) (Work, error) { return r.Conv(ConvDirect, c, w) }}
+	return Link{c, func(c *Conv) (Work, error) { return r.Conv(m, c, w) }}
+}
+
+func tileLink(t testing.TB, r *Rung, c Conv, data, bias []float32) Link {
+	pack, plan := r.PackSplit, r.NewSplit
+	if c.In.Format == BF16x32 {
+		pack, plan = r.PackBF16, r.NewBF16
+	}
+	w, err := pack(&c, Numbers{Float32: data}, bias)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packAll(w)
+	return Link{c, func(c *Conv) (Work, error) { return plan(c, w) }}
 }
 
 // Links that are not a chain give an error.

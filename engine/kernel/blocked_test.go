@@ -327,13 +327,7 @@ func TestRowStepsDoNotAllocate(t *testing.T) {
 	}
 	m := &Memory{In: a.base(), Out: out.base(), More: []unsafe.Pointer{b.base()}, Scratch: unsafe.Pointer(&alignedBytes(pool.Scratch)[0])}
 	for name, w := range map[string]Work{"add": add, "average pool": average, "wide max pool": pool} {
-		if n := testing.AllocsPerRun(100, func() {
-			for _, s := range w.Steps {
-				for i := range s.Chunks() {
-					s.Run(i, m)
-				}
-			}
-		}); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { runAll(w.Steps, m) }); n != 0 {
 			t.Errorf("%s: %v allocations a run", name, n)
 		}
 	}

@@ -127,9 +127,7 @@ func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range w.Chunks() {
-		w.Chunk(i)
-	}
+	packAll(w)
 	if n, err := k.ConvWeightBytes(method, &c); err != nil || n != w.Bytes() {
 		t.Errorf("%d bytes were announced (%v), %d taken", n, err, w.Bytes())
 	}
@@ -275,17 +273,7 @@ func TestConvInPlace(t *testing.T) {
 			rng := rand.New(rand.NewSource(3))
 			in, res := newCanvas(t, c.In).randomize(rng), newCanvas(t, c.Out).randomize(rng)
 			apart := newCanvas(t, c.Out)
-			w, err := k.PackConv(ConvDirect, &c, Numbers{Float32: normals(16*40, rng)}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i := range w.Chunks() {
-				w.Chunk(i)
-			}
-			work, err := k.Conv(ConvDirect, &c, w)
-			if err != nil {
-				t.Fatal(err)
-			}
+			work := packed(t, k, &c, ConvDirect, normals(16*40, rng), nil)
 			run(t, work, Memory{In: in.base(), Residual: res.base(), Out: apart.base()})
 			run(t, work, Memory{In: in.base(), Residual: res.base(), Out: res.base()})
 			for ch := range c.Out.C {
@@ -306,22 +294,9 @@ func TestConvDoesNotAllocate(t *testing.T) {
 	rng := rand.New(rand.NewSource(3))
 	in, out, res := newCanvas(t, c.In).randomize(rng), newCanvas(t, c.Out), newCanvas(t, *c.Residual).randomize(rng)
 	k := Best()
-	w, err := k.PackConv(ConvDirect, &c, Numbers{Float32: normals(16*40, rng)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	work, err := k.Conv(ConvDirect, &c, w)
-	if err != nil {
-		t.Fatal(err)
-	}
+	work := packed(t, k, &c, ConvDirect, normals(16*40, rng), nil)
 	m := &Memory{In: in.base(), Residual: res.base(), Out: out.base()}
-	if n := testing.AllocsPerRun(100, func() {
-		for _, s := range work.Steps {
-			for i := range s.Chunks() {
-				s.Run(i, m)
-			}
-		}
-	}); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { runAll(work.Steps, m) }); n != 0 {
 		t.Errorf("%v allocations a run", n)
 	}
 }
@@ -400,17 +375,7 @@ func BenchmarkConv(b *testing.B) {
 func benchmarkConv(b *testing.B, k *Rung, c *Conv, method ConvMethod) {
 	rng := rand.New(rand.NewSource(1))
 	in, out := newCanvas(b, c.In).randomize(rng), newCanvas(b, c.Out)
-	w, err := k.PackConv(method, c, Numbers{Float32: normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng)}, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for i := range w.Chunks() {
-		w.Chunk(i)
-	}
-	work, err := k.Conv(method, c, w)
-	if err != nil {
-		b.Fatal(err)
-	}
+	work := packed(b, k, c, method, normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng), nil)
 	m := &Memory{In: in.base(), Out: out.base()}
 	if work.Scratch > 0 {
 		m.Scratch = unsafe.Pointer(&alignedBytes(work.Scratch)[0])
@@ -420,11 +385,7 @@ func benchmarkConv(b *testing.B, k *Rung, c *Conv, method ConvMethod) {
 		best := time.Hour // the minimum is the least disturbed by other load
 		for b.Loop() {
 			start := time.Now()
-			for _, s := range work.Steps {
-				for i := range s.Chunks() {
-					s.Run(i, m)
-				}
-			}
+			runAll(work.Steps, m)
 			best = min(best, time.Since(start))
 		}
 		b.ReportMetric(float64(best)/1e3, "min-µs")

@@ -158,9 +158,7 @@ func packed(t testing.TB, k *Rung, c *Conv, m ConvMethod, weights, bias []float3
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range w.Chunks() {
-		w.Chunk(i)
-	}
+	packAll(w)
 	work, err := k.Conv(m, c, w)
 	if err != nil {
 		t.Fatal(err)

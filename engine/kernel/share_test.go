@@ -65,15 +65,7 @@ func convShare(b *testing.B, k *Rung, c *Conv, p peak) {
 	rng := rand.New(rand.NewSource(1))
 	in, out := newCanvas(b, c.In).randomize(rng), newCanvas(b, c.Out)
 	in.data, out.data = onSlab(b, in.data), onSlab(b, out.data)
-	w, err := k.PackConv(ConvDirect, c, Numbers{Float32: normals(c.Out.C*c.In.C*c.KernelH*c.KernelW, rng)}, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	packAll(w)
-	work, err := k.Conv(ConvDirect, c, w)
-	if err != nil {
-		b.Fatal(err)
-	}
+	work := packed(b, k, c, ConvDirect, normals(c.Out.C*c.In.C*c.KernelH*c.KernelW, rng), nil)
 	p.share(b, work, &Memory{In: in.base(), Out: out.base()}, float64(c.In.N)*c.multiplyAdds())
 }
 

@@ -55,13 +55,7 @@ func TestSpans(t *testing.T) {
 				if m.winograd() && c.winogradFits() != nil {
 					continue
 				}
-				w, err := k.PackConv(m, &c, Numbers{Float32: weights}, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				packAll(w)
-				work, err := k.Conv(m, &c, w)
-				checkConvSpans(t, work, err, &c, rng)
+				checkConvSpans(t, packed(t, k, &c, m, weights, nil), &c, rng)
 			}
 			if k.Name != "amx" || layer.group > 1 {
 				continue
@@ -70,22 +64,17 @@ func TestSpans(t *testing.T) {
 				format = Split32
 			}
 			c := layer.conv(format, Split32)
-			w, err := k.PackSplit(&c, Numbers{Float32: weights}, nil)
+			work, err := tileLink(t, k, c, weights, nil).Plan(&c)
 			if err != nil {
 				t.Fatal(err)
 			}
-			packAll(w)
-			work, err := k.NewSplit(&c, w)
-			checkConvSpans(t, work, err, &c, rng)
+			checkConvSpans(t, work, &c, rng)
 		}
 	})
 }
 
-func checkConvSpans(t *testing.T, w Work, err error, c *Conv, rng *rand.Rand) {
+func checkConvSpans(t *testing.T, w Work, c *Conv, rng *rand.Rand) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 	m := Memory{In: newCanvas(t, c.In).randomize(rng).base()}
 	if c.Residual != nil {
 		m.Residual = newCanvas(t, *c.Residual).randomize(rng).base()
