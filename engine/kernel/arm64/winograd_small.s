@@ -527,11 +527,11 @@ kernel:
 	WORD $0x6e28ded6 // fmul v22.4s, v22.4s, v8.4s
 	WORD $0x6e28def7 // fmul v23.4s, v23.4s, v8.4s
 	CMP $1, R9
-	BEQ part0_1
+	BEQ half0_1
 	CMP $2, R9
-	BEQ part0_2
+	BEQ half0_2
 	CMP $3, R9
-	BEQ part0_3
+	BEQ half0_3
 	WORD $0x4e2fd53a // fadd v26.4s, v9.4s, v15.4s
 	WORD $0x4e2cd758 // fadd v24.4s, v26.4s, v12.4s
 	WORD $0x4eacd75a // fsub v26.4s, v26.4s, v12.4s
@@ -546,9 +546,9 @@ kernel:
 	WORD $0x3d8000ef // str q15, [x7, #0]
 	ADD R3, R7
 	CMP $1, R13
-	BEQ made0
+	BEQ done0
 
-part0_1:
+half0_1:
 	WORD $0x4e36d65b // fadd v27.4s, v18.4s, v22.4s
 	WORD $0x4e34d779 // fadd v25.4s, v27.4s, v20.4s
 	WORD $0x4eb4d77b // fsub v27.4s, v27.4s, v20.4s
@@ -563,9 +563,9 @@ part0_1:
 	WORD $0x3d8000f6 // str q22, [x7, #0]
 	ADD R3, R7
 	CMP $2, R13
-	BEQ made0
+	BEQ done0
 
-part0_2:
+half0_2:
 	WORD $0x4e37d67a // fadd v26.4s, v19.4s, v23.4s
 	WORD $0x4e35d758 // fadd v24.4s, v26.4s, v21.4s
 	WORD $0x4eb5d75a // fsub v26.4s, v26.4s, v21.4s
@@ -580,9 +580,9 @@ part0_2:
 	WORD $0x3d8000f7 // str q23, [x7, #0]
 	ADD R3, R7
 	CMP $3, R13
-	BEQ made0
+	BEQ done0
 
-part0_3:
+half0_3:
 	WORD $0x4e31d57b // fadd v27.4s, v11.4s, v17.4s
 	WORD $0x4e2ed779 // fadd v25.4s, v27.4s, v14.4s
 	WORD $0x4eaed77b // fsub v27.4s, v27.4s, v14.4s
@@ -597,7 +597,7 @@ part0_3:
 	WORD $0x3d8000f1 // str q17, [x7, #0]
 	ADD R3, R7
 
-made0:
+done0:
 	ADD $16, R5, R11
 	ADD R5, R11, R12
 	ADD $16, R2, R7
@@ -626,11 +626,11 @@ made0:
 	WORD $0x6e28ded6 // fmul v22.4s, v22.4s, v8.4s
 	WORD $0x6e28def7 // fmul v23.4s, v23.4s, v8.4s
 	CMP $1, R9
-	BEQ part1_1
+	BEQ half1_1
 	CMP $2, R9
-	BEQ part1_2
+	BEQ half1_2
 	CMP $3, R9
-	BEQ part1_3
+	BEQ half1_3
 	WORD $0x4e2fd53a // fadd v26.4s, v9.4s, v15.4s
 	WORD $0x4e2cd758 // fadd v24.4s, v26.4s, v12.4s
 	WORD $0x4eacd75a // fsub v26.4s, v26.4s, v12.4s
@@ -645,9 +645,9 @@ made0:
 	WORD $0x3d8000ef // str q15, [x7, #0]
 	ADD R3, R7
 	CMP $1, R13
-	BEQ made1
+	BEQ done1
 
-part1_1:
+half1_1:
 	WORD $0x4e36d65b // fadd v27.4s, v18.4s, v22.4s
 	WORD $0x4e34d779 // fadd v25.4s, v27.4s, v20.4s
 	WORD $0x4eb4d77b // fsub v27.4s, v27.4s, v20.4s
@@ -662,9 +662,9 @@ part1_1:
 	WORD $0x3d8000f6 // str q22, [x7, #0]
 	ADD R3, R7
 	CMP $2, R13
-	BEQ made1
+	BEQ done1
 
-part1_2:
+half1_2:
 	WORD $0x4e37d67a // fadd v26.4s, v19.4s, v23.4s
 	WORD $0x4e35d758 // fadd v24.4s, v26.4s, v21.4s
 	WORD $0x4eb5d75a // fsub v26.4s, v26.4s, v21.4s
@@ -679,9 +679,9 @@ part1_2:
 	WORD $0x3d8000f7 // str q23, [x7, #0]
 	ADD R3, R7
 	CMP $3, R13
-	BEQ made1
+	BEQ done1
 
-part1_3:
+half1_3:
 	WORD $0x4e31d57b // fadd v27.4s, v11.4s, v17.4s
 	WORD $0x4e2ed779 // fadd v25.4s, v27.4s, v14.4s
 	WORD $0x4eaed77b // fsub v27.4s, v27.4s, v14.4s
@@ -696,7 +696,7 @@ part1_3:
 	WORD $0x3d8000f1 // str q17, [x7, #0]
 	ADD R3, R7
 
-made1:
+done1:
 	ADD $32, R1
 	ADD $32, R8
 	ADD $32, R10

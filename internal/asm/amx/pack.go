@@ -42,7 +42,7 @@ func (e *emitter) packRows() {
 		e.p("VGATHERDPS (SI)(Z28*1), K3, Z16")
 		e.p("VGATHERDPS (R13)(Z28*1), K4, Z17")
 		e.label(fmt.Sprintf("split%d", r))
-		e.pairZ16Z17(fmt.Sprintf("Z%d", r))
+		e.splitPair(16, fmt.Sprintf("Z%d", r))
 		e.p("VMOVUPS Z16, %d(R8)", 64*r)
 		e.p("ADDQ R10, SI")
 		e.p("JMP row%d", r)
@@ -85,21 +85,28 @@ func (e *emitter) packNext(loop string) {
 	e.p("RET")
 }
 
-// pairZ16Z17 splits the float32 of Z16 and Z17 and pairs them: high parts in hi, low
-// parts in Z16. Z17 to Z21 change.
-func (e *emitter) pairZ16Z17(hi string) {
-	e.p("VPADDD Z27, Z16, Z18")
-	e.p("VPADDD Z27, Z17, Z19")
-	e.p("VPANDD Z26, Z18, Z20")
-	e.p("VPANDD Z26, Z19, Z19")
-	e.p("VSUBPS Z20, Z16, Z16")
-	e.p("VSUBPS Z19, Z17, Z17")
-	e.p("VPSRLD $16, Z18, Z18")
-	e.p("VPORD Z19, Z18, %s", hi)
-	e.p("VPADDD Z27, Z16, Z16")
-	e.p("VPADDD Z27, Z17, Z17")
-	e.p("VPSRLD $16, Z16, Z16")
-	e.p("VPTERNLOGD $0xf8, Z26, Z17, Z16")
+// splitPair splits the float32 of Zx and the register after it and pairs them: high parts in hi,
+// low parts in Zx. The four registers after Zx change. High parts are rounded half up in
+// magnitude, low parts are the rounded remainders.
+func (e *emitter) splitPair(x int, hi string) {
+	e.p("VPADDD Z27, Z%d, Z%d", x, x+2)
+	e.p("VPADDD Z27, Z%d, Z%d", x+1, x+3)
+	e.p("VPANDD Z26, Z%d, Z%d", x+2, x+4)
+	e.p("VPANDD Z26, Z%d, Z%[1]d", x+3)
+	e.p("VSUBPS Z%d, Z%d, Z%[2]d", x+4, x)
+	e.p("VSUBPS Z%d, Z%d, Z%[2]d", x+3, x+1)
+	e.p("VPSRLD $16, Z%d, Z%[1]d", x+2)
+	e.p("VPORD Z%d, Z%d, %s", x+3, x+2, hi)
+	e.roundPair(x)
+}
+
+// roundPair rounds the float32 of Zx and the register after it to bf16 and pairs them, in Zx. Z27
+// is 0x8000, half a unit of bf16's last place, and Z26 0xffff0000.
+func (e *emitter) roundPair(x int) {
+	e.p("VPADDD Z27, Z%d, Z%[1]d", x)
+	e.p("VPADDD Z27, Z%d, Z%[1]d", x+1)
+	e.p("VPSRLD $16, Z%d, Z%[1]d", x)
+	e.p("VPTERNLOGD $0xf8, Z26, Z%d, Z%d", x+1, x)
 }
 
 // transposeTo stores the 16x16 32-bit words of Z0 to Z15 transposed. It interleaves
@@ -164,7 +171,7 @@ func (e *emitter) packColumns() {
 		e.p("JLE absent%d", r)
 		e.p("VMOVUPS.Z (SI)(CX*1), K1, Z17")
 		e.label(fmt.Sprintf("absent%d", r))
-		e.pairZ16Z17("Z18")
+		e.splitPair(16, "Z18")
 		e.p("VMOVUPS Z18, %d(DI)", 64*r)
 		e.p("VMOVUPS Z16, %d(R8)", 64*r)
 		e.p("ADDQ R10, SI")

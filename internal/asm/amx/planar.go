@@ -8,7 +8,7 @@ package main
 // Registers: AX arguments, SI R10 R11 R12 rows of the channels, R9 offset in them, DI
 // pixels, R8 Apart, CX runs of 16 pixels left. K1 to K4 mask the channels that exist, K5
 // the pixels of the last run; Z24 Z25 are the order of pairs of channels, Z26 Z27 as in
-// pairZ16Z17.
+// roundPair.
 func (e *emitter) spreadRow() {
 	e.text("SpreadRow", "a *SpreadArgs", 8)
 	e.p("MOVQ a+0(FP), AX")
@@ -37,11 +37,11 @@ func (e *emitter) spreadRow() {
 	e.label("whole")
 	e.p("VMOVUPS.Z (SI)(R9*1), K1, Z16")
 	e.p("VMOVUPS.Z (R10)(R9*1), K2, Z17")
-	e.pairZ16Z17("Z0")
+	e.splitPair(16, "Z0")
 	e.p("VMOVDQA32 Z16, Z1")
 	e.p("VMOVUPS.Z (R11)(R9*1), K3, Z16")
 	e.p("VMOVUPS.Z (R12)(R9*1), K4, Z17")
-	e.pairZ16Z17("Z2")
+	e.splitPair(16, "Z2")
 	for i, dst := range []string{"(DI)", "64(DI)", "(DI)(R8*1)", "64(DI)(R8*1)"} {
 		first, second := "Z0", "Z2"
 		if i >= 2 {

@@ -111,20 +111,16 @@ func (a *activation) emit(name string, setup, body func()) {
 func (a *activation) loop(label string, k int, body func()) {
 	p, n := reg.RDI, reg.RDX
 	a.together(k)
-	a.Label(label)
-	a.CMPQ(n, imm(k*a.bytes/4))
-	a.JLT(to(label + "Done"))
-	for i, c := range a.chains {
-		a.VMOVUPS(at(p, i*a.bytes), c.v[0])
-	}
-	body()
-	for i, c := range a.chains {
-		a.VMOVUPS(c.v[0], at(p, i*a.bytes))
-	}
-	a.ADDQ(imm(k*a.bytes), p)
-	a.SUBQ(imm(k*a.bytes/4), n)
-	a.JMP(to(label))
-	a.Label(label + "Done")
+	a.while(label, n, k*a.bytes/4, func() {
+		for i, c := range a.chains {
+			a.VMOVUPS(at(p, i*a.bytes), c.v[0])
+		}
+		body()
+		for i, c := range a.chains {
+			a.VMOVUPS(c.v[0], at(p, i*a.bytes))
+		}
+		a.ADDQ(imm(k*a.bytes), p)
+	})
 }
 
 // constant fills register i with the float32 of the given bits.

@@ -154,14 +154,10 @@ func (b *byteGen) store(dst reg.Register, k int) {
 func (b *byteGen) loop(name string, left reg.Register, body func(k int), advance func(numbers int)) {
 	for _, k := range b.together {
 		label, numbers := fmt.Sprintf("%s%d", name, k), k*b.bytes/4
-		b.Label(label)
-		b.CMPQ(left, imm(numbers))
-		b.JLT(to(label + "Done"))
-		body(k)
-		advance(numbers)
-		b.SUBQ(imm(numbers), left)
-		b.JMP(to(label))
-		b.Label(label + "Done")
+		b.while(label, left, numbers, func() {
+			body(k)
+			advance(numbers)
+		})
 	}
 }
 

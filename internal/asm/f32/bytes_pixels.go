@@ -22,44 +22,40 @@ func (b *byteGen) max() {
 	b.LEAQ(at(stride, 0).Idx(stride, 2), stride3)
 	for _, k := range []int{4, 1} {
 		label := fmt.Sprintf("pixels%d", k)
-		b.Label(label)
-		b.CMPQ(left, imm(k))
-		b.JLT(to(label + "Done"))
-		b.load("Offsets", offset)
-		b.load("Taps", taps)
-		for i := range k * parts {
-			b.clear(b.regs[i])
-		}
-		b.Label(label + "Tap")
-		b.MOVQ(at(offset, 0), reg.R12)
-		b.ADDQ(in, reg.R12)
-		for i := range k {
-			for part := range parts {
-				m := at(reg.R12, b.bytes*part)
-				switch i {
-				case 1, 2:
-					m = m.Idx(stride, uint8(i))
-				case 3:
-					m = m.Idx(stride3, 1)
-				}
-				b.VPMAXUB(m, b.regs[i*parts+part], b.regs[i*parts+part])
+		b.while(label, left, k, func() {
+			b.load("Offsets", offset)
+			b.load("Taps", taps)
+			for i := range k * parts {
+				b.clear(b.regs[i])
 			}
-		}
-		b.ADDQ(imm(8), offset)
-		b.DECQ(taps)
-		b.JNZ(to(label + "Tap"))
-		for i := range k * parts {
-			b.move(b.regs[i], at(dst, b.bytes*i))
-		}
-		b.ADDQ(imm(64*k), dst)
-		if k == 4 {
-			b.LEAQ(at(in, 0).Idx(stride, 4), in)
-		} else {
-			b.ADDQ(stride, in)
-		}
-		b.SUBQ(imm(k), left)
-		b.JMP(to(label))
-		b.Label(label + "Done")
+			b.Label(label + "Tap")
+			b.MOVQ(at(offset, 0), reg.R12)
+			b.ADDQ(in, reg.R12)
+			for i := range k {
+				for part := range parts {
+					m := at(reg.R12, b.bytes*part)
+					switch i {
+					case 1, 2:
+						m = m.Idx(stride, uint8(i))
+					case 3:
+						m = m.Idx(stride3, 1)
+					}
+					b.VPMAXUB(m, b.regs[i*parts+part], b.regs[i*parts+part])
+				}
+			}
+			b.ADDQ(imm(8), offset)
+			b.DECQ(taps)
+			b.JNZ(to(label + "Tap"))
+			for i := range k * parts {
+				b.move(b.regs[i], at(dst, b.bytes*i))
+			}
+			b.ADDQ(imm(64*k), dst)
+			if k == 4 {
+				b.LEAQ(at(in, 0).Idx(stride, 4), in)
+			} else {
+				b.ADDQ(stride, in)
+			}
+		})
 	}
 	b.end()
 }

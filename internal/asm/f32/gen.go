@@ -153,6 +153,17 @@ func (g *gen) field(name string) operand.Mem {
 // load loads a field of the argument struct into a register.
 func (g *gen) load(name string, r reg.Register) { g.MOVQ(g.field(name), r) }
 
+// while writes a loop that runs as long as n is k or more, and counts n down by k.
+func (g *gen) while(label string, n reg.Register, k int, body func()) {
+	g.Label(label)
+	g.CMPQ(n, imm(k))
+	g.JLT(to(label + "Done"))
+	body()
+	g.SUBQ(imm(k), n)
+	g.JMP(to(label))
+	g.Label(label + "Done")
+}
+
 // end returns to Go.
 func (g *gen) end() {
 	g.VZEROUPPER()

@@ -89,25 +89,18 @@ func (g *gen) rowKernel(v vector, name string, params []string, op func(...opera
 		g.clip(x, low, high)
 		g.VMOVUPS(x, at(dst))
 	}
-	advance := func(bytes int) {
-		for _, r := range []reg.Register{dst, a, b} {
-			if r != b || op != nil {
-				g.ADDQ(imm(bytes), r)
-			}
-		}
-		g.SUBQ(imm(bytes/4), n)
-	}
 	for _, k := range []int{4, 1} {
 		label := map[int]string{4: "four", 1: "one"}[k]
-		g.Label(label)
-		g.CMPQ(n, imm(k*v.bytes/4))
-		g.JLT(to(label + "Done"))
-		for i := range k {
-			body(func(base reg.Register) operand.Mem { return at(base, i*v.bytes) }, v.regs[i], low, high)
-		}
-		advance(k * v.bytes)
-		g.JMP(to(label))
-		g.Label(label + "Done")
+		g.while(label, n, k*v.bytes/4, func() {
+			for i := range k {
+				body(func(base reg.Register) operand.Mem { return at(base, i*v.bytes) }, v.regs[i], low, high)
+			}
+			for _, r := range []reg.Register{dst, a, b} {
+				if r != b || op != nil {
+					g.ADDQ(imm(k*v.bytes), r)
+				}
+			}
+		})
 	}
 	if v.bytes == 64 {
 		g.TESTQ(n, n)
@@ -135,21 +128,17 @@ func (g *gen) pixelKernel(v vector, name string, op func(...operand.Op)) {
 	g.broadcast("high", high)
 	for _, k := range []int{4, 1} {
 		label := map[int]string{4: "four", 1: "one"}[k]
-		g.Label(label)
-		g.CMPQ(n, imm(k))
-		g.JLT(to(label + "Done"))
-		for i := range k {
-			x := v.regs[i]
-			g.VMOVUPS(at(a, i*v.bytes), x)
-			op(b, x, x)
-			g.clip(x, low, high)
-			g.VMOVUPS(x, at(dst, i*v.bytes))
-		}
-		g.ADDQ(imm(k*v.bytes), dst)
-		g.ADDQ(imm(k*v.bytes), a)
-		g.SUBQ(imm(k), n)
-		g.JMP(to(label))
-		g.Label(label + "Done")
+		g.while(label, n, k, func() {
+			for i := range k {
+				x := v.regs[i]
+				g.VMOVUPS(at(a, i*v.bytes), x)
+				op(b, x, x)
+				g.clip(x, low, high)
+				g.VMOVUPS(x, at(dst, i*v.bytes))
+			}
+			g.ADDQ(imm(k*v.bytes), dst)
+			g.ADDQ(imm(k*v.bytes), a)
+		})
 	}
 	g.restore()
 	g.end()
@@ -169,16 +158,12 @@ func (g *gen) sumKernel(v vector) {
 	}
 	for _, k := range []int{4, 1} {
 		label := map[int]string{4: "four", 1: "one"}[k]
-		g.Label(label)
-		g.CMPQ(n, imm(k))
-		g.JLT(to(label + "Done"))
-		for i := range k {
-			g.VADDPS(at(src, i*v.bytes), r[i], r[i])
-		}
-		g.ADDQ(imm(k*v.bytes), src)
-		g.SUBQ(imm(k), n)
-		g.JMP(to(label))
-		g.Label(label + "Done")
+		g.while(label, n, k, func() {
+			for i := range k {
+				g.VADDPS(at(src, i*v.bytes), r[i], r[i])
+			}
+			g.ADDQ(imm(k*v.bytes), src)
+		})
 	}
 	g.VADDPS(r[1], r[0], r[0])
 	g.VADDPS(r[3], r[2], r[2])

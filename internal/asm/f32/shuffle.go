@@ -33,18 +33,14 @@ func (g *gen) shuffleLeaf(v vector) {
 func (g *gen) shuffleLoops(v vector, label string, pixel func(i int)) {
 	for _, k := range []int{4, 1} {
 		name := label + map[int]string{4: "Four", 1: "One"}[k]
-		g.Label(name)
-		g.CMPQ(shufflePixels, imm(k))
-		g.JLT(to(name + "Done"))
-		for i := range k {
-			pixel(i)
-		}
-		for _, r := range []reg.Register{shuffleTo, shuffleA, shuffleB} {
-			g.ADDQ(imm(k*v.bytes), r)
-		}
-		g.SUBQ(imm(k), shufflePixels)
-		g.JMP(to(name))
-		g.Label(name + "Done")
+		g.while(name, shufflePixels, k, func() {
+			for i := range k {
+				pixel(i)
+			}
+			for _, r := range []reg.Register{shuffleTo, shuffleA, shuffleB} {
+				g.ADDQ(imm(k*v.bytes), r)
+			}
+		})
 	}
 }
 

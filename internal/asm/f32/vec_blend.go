@@ -56,15 +56,11 @@ func (k row) blend() {
 	}
 	for _, u := range []int{4, 1} {
 		label := map[int]string{4: "four", 1: "one"}[u]
-		k.Label(label)
-		k.CMPQ(n, imm(u*k.lanesOf()))
-		k.JLT(to(label + "Done"))
-		group(label+"Tap", u, false)
-		k.ADDQ(imm(u*k.bytes), dst)
-		k.ADDQ(imm(u*k.bytes), src)
-		k.SUBQ(imm(u*k.lanesOf()), n)
-		k.JMP(to(label))
-		k.Label(label + "Done")
+		k.while(label, n, u*k.lanesOf(), func() {
+			group(label+"Tap", u, false)
+			k.ADDQ(imm(u*k.bytes), dst)
+			k.ADDQ(imm(u*k.bytes), src)
+		})
 	}
 	k.TESTQ(n, n)
 	k.JZ(to("end"))

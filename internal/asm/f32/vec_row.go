@@ -73,23 +73,16 @@ func (k row) store(r reg.VecPhysical, m operand.Mem, tail bool) {
 // for the tail. body gets the offset of the vector in its group, in bytes, and its number
 // in the group; pointers advance.
 func (k row) loop(label string, n reg.GPPhysical, pointers []reg.Register, unroll int, body func(disp, i int, tail bool)) {
-	step := func(vectors int) {
-		for _, p := range pointers {
-			k.ADDQ(imm(vectors*k.bytes), p)
-		}
-		k.SUBQ(imm(vectors*k.lanesOf()), n)
-	}
 	for _, u := range []int{unroll, 1} {
 		name := fmt.Sprintf("%s%d", label, u)
-		k.Label(name)
-		k.CMPQ(n, imm(u*k.lanesOf()))
-		k.JLT(to(name + "Done"))
-		for i := range u {
-			body(i*k.bytes, i, false)
-		}
-		step(u)
-		k.JMP(to(name))
-		k.Label(name + "Done")
+		k.while(name, n, u*k.lanesOf(), func() {
+			for i := range u {
+				body(i*k.bytes, i, false)
+			}
+			for _, p := range pointers {
+				k.ADDQ(imm(u*k.bytes), p)
+			}
+		})
 		if unroll == 1 {
 			break
 		}

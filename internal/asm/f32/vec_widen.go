@@ -36,20 +36,16 @@ func (k row) widening(name string, convert func(m operand.Op, d reg.Register), o
 		if vecs == 1 {
 			label = "vector"
 		}
-		k.Label(label)
-		k.CMPQ(n, imm(vecs*lanes))
-		k.JLT(to(label + "Done"))
-		for i := range vecs {
-			convert(at(src, 2*lanes*i), k.r[i])
-		}
-		for i := range vecs {
-			k.VMOVUPS(k.r[i], at(dst, 4*lanes*i))
-		}
-		k.ADDQ(imm(2*lanes*vecs), src)
-		k.ADDQ(imm(4*lanes*vecs), dst)
-		k.SUBQ(imm(lanes*vecs), n)
-		k.JMP(to(label))
-		k.Label(label + "Done")
+		k.while(label, n, vecs*lanes, func() {
+			for i := range vecs {
+				convert(at(src, 2*lanes*i), k.r[i])
+			}
+			for i := range vecs {
+				k.VMOVUPS(k.r[i], at(dst, 4*lanes*i))
+			}
+			k.ADDQ(imm(2*lanes*vecs), src)
+			k.ADDQ(imm(4*lanes*vecs), dst)
+		})
 	}
 	k.TESTQ(n, n)
 	k.JZ(to("end"))

@@ -43,75 +43,71 @@ func (g *gen) window(v vector, op string) {
 	}
 	for _, k := range []int{8, 1} {
 		label := map[int]string{8: "eight", 1: "one"}[k]
-		g.Label(label)
-		g.CMPQ(left, imm(k))
-		g.JLT(to(label + "Done"))
-		g.load("Offsets", offset)
-		g.load("Taps", taps)
-		switch op {
-		case "Dot":
-			g.load("Weights", w)
-			g.load("Bias", reg.R12)
-			for i := range k {
-				g.VMOVUPS(at(reg.R12, 0), v.regs[i])
-			}
-		case "Max":
-			for i := range k {
-				g.VMOVAPS(a, v.regs[i])
-			}
-		default:
-			for i := range k {
-				g.VXORPS(v.regs[i].AsX(), v.regs[i].AsX(), v.regs[i].AsX())
-			}
-		}
-		g.Label(label + "Tap")
-		g.MOVQ(at(offset, 0), reg.R12)
-		g.ADDQ(in, reg.R12)
-		if k == 8 {
-			g.LEAQ(at(reg.R12, 0).Idx(stride, 4), reg.R13)
-		}
-		if op == "Dot" {
-			g.VMOVUPS(at(w, 0), weight)
-			g.ADDQ(imm(v.bytes), w)
-		}
-		for i := range k {
-			m := at([]reg.Register{reg.R12, reg.R13}[i/4], 0)
-			switch i % 4 {
-			case 3:
-				m = m.Idx(stride3, 1)
-			case 1, 2:
-				m = m.Idx(stride, uint8(i%4))
-			}
+		g.while(label, left, k, func() {
+			g.load("Offsets", offset)
+			g.load("Taps", taps)
 			switch op {
+			case "Dot":
+				g.load("Weights", w)
+				g.load("Bias", reg.R12)
+				for i := range k {
+					g.VMOVUPS(at(reg.R12, 0), v.regs[i])
+				}
 			case "Max":
-				g.VMAXPS(m, v.regs[i], v.regs[i])
-			case "Sum":
-				g.VADDPS(m, v.regs[i], v.regs[i])
-			case "Dot":
-				g.VFMADD231PS(m, weight, v.regs[i])
+				for i := range k {
+					g.VMOVAPS(a, v.regs[i])
+				}
+			default:
+				for i := range k {
+					g.VXORPS(v.regs[i].AsX(), v.regs[i].AsX(), v.regs[i].AsX())
+				}
 			}
-		}
-		g.ADDQ(imm(8), offset)
-		g.DECQ(taps)
-		g.JNZ(to(label + "Tap"))
-		for i := range k {
-			switch op {
-			case "Sum":
-				g.VMULPS(a, v.regs[i], v.regs[i])
-			case "Dot":
-				g.clip(v.regs[i], a, b)
+			g.Label(label + "Tap")
+			g.MOVQ(at(offset, 0), reg.R12)
+			g.ADDQ(in, reg.R12)
+			if k == 8 {
+				g.LEAQ(at(reg.R12, 0).Idx(stride, 4), reg.R13)
 			}
-			g.VMOVUPS(v.regs[i], at(out, i*v.bytes))
-		}
-		g.ADDQ(imm(k*v.bytes), out)
-		if k == 8 {
-			g.LEAQ(at(in, 0).Idx(stride, 8), in)
-		} else {
-			g.ADDQ(stride, in)
-		}
-		g.SUBQ(imm(k), left)
-		g.JMP(to(label))
-		g.Label(label + "Done")
+			if op == "Dot" {
+				g.VMOVUPS(at(w, 0), weight)
+				g.ADDQ(imm(v.bytes), w)
+			}
+			for i := range k {
+				m := at([]reg.Register{reg.R12, reg.R13}[i/4], 0)
+				switch i % 4 {
+				case 3:
+					m = m.Idx(stride3, 1)
+				case 1, 2:
+					m = m.Idx(stride, uint8(i%4))
+				}
+				switch op {
+				case "Max":
+					g.VMAXPS(m, v.regs[i], v.regs[i])
+				case "Sum":
+					g.VADDPS(m, v.regs[i], v.regs[i])
+				case "Dot":
+					g.VFMADD231PS(m, weight, v.regs[i])
+				}
+			}
+			g.ADDQ(imm(8), offset)
+			g.DECQ(taps)
+			g.JNZ(to(label + "Tap"))
+			for i := range k {
+				switch op {
+				case "Sum":
+					g.VMULPS(a, v.regs[i], v.regs[i])
+				case "Dot":
+					g.clip(v.regs[i], a, b)
+				}
+				g.VMOVUPS(v.regs[i], at(out, i*v.bytes))
+			}
+			g.ADDQ(imm(k*v.bytes), out)
+			if k == 8 {
+				g.LEAQ(at(in, 0).Idx(stride, 8), in)
+			} else {
+				g.ADDQ(stride, in)
+			}
+		})
 	}
 	g.end()
 }

@@ -22,6 +22,21 @@ func (e *emitter) bytesOfSums(v [4]int) {
 	e.sqshrun8(v[0], v[2], weightBits-16, true)
 }
 
+// weigh adds the 16 bytes of V4, times the weight at k, to sums; k advances, V5 to V7 and V16 to
+// V19 change.
+func (e *emitter) weigh(sums [4]int, k int) {
+	e.ld1r(5, k)
+	e.p("ADD $4, R%d", k)
+	for i, high := range []bool{false, true} {
+		e.ushll8(6+i, 4, high)
+		e.ushll16(16+2*i, 6+i, false)
+		e.ushll16(17+2*i, 6+i, true)
+	}
+	for i, s := range sums {
+		e.mla32(s, 16+i, 5)
+	}
+}
+
 // resizeAcross writes the horizontal pass, for four rows at a time. It loads four bytes
 // per pixel.
 func (e *emitter) resizeAcross() {
@@ -56,16 +71,7 @@ func (e *emitter) resizeAcross() {
 	for r := range 4 {
 		e.loadLaneNext(4, r, at+r, three)
 	}
-	e.ld1r(5, k)
-	e.p("ADD $4, R%d", k)
-	for i, high := range []bool{false, true} {
-		e.ushll8(6+i, 4, high)
-		e.ushll16(16+2*i, 6+i, false)
-		e.ushll16(17+2*i, 6+i, true)
-	}
-	for r, s := range sums {
-		e.mla32(s, 16+r, 5)
-	}
+	e.weigh(sums, k)
 	e.p("SUBS $1, R%d", left)
 	e.p("BNE tap")
 	e.label("store")
@@ -98,16 +104,7 @@ func (e *emitter) resizeDown() {
 	e.label("tap")
 	e.ldrQ(4, line, 0)
 	e.p("ADD R3, R%d", line)
-	e.ld1r(5, k)
-	e.p("ADD $4, R%d", k)
-	for i, high := range []bool{false, true} {
-		e.ushll8(6+i, 4, high)
-		e.ushll16(16+2*i, 6+i, false)
-		e.ushll16(17+2*i, 6+i, true)
-	}
-	for i, s := range sums {
-		e.mla32(s, 16+i, 5)
-	}
+	e.weigh(sums, k)
 	e.p("SUBS $1, R%d", taps)
 	e.p("BNE tap")
 	e.bytesOfSums(sums)

@@ -233,49 +233,46 @@ func (e *emitter) transformOutput() []int {
 	return []int{0, 1, 6, 5}
 }
 
-// winogradWeights writes the transform of 3x3 kernels; a call computes some columns of the
-// transformed kernels.
-func winogradWeights(e *emitter) {
+// Registers of the transforms of 3x3 kernels: the rows of taps, and the bytes from the first tap of
+// a row to the others.
+var weightRows = [3]int{1, 8, 10}
+
+const secondTap, thirdTap = 11, 12
+
+// transformKernels writes the transform of 3x3 kernels to side x side numbers; a call computes some
+// columns of these. load prepares half a vector of kernels, column returns the registers that have
+// column x.
+func (e *emitter) transformKernels(name string, side int, registers string, constants []float32, load func(half int), column func(half, x int) []int) {
 	const to, plane, tap, left, row, first, end = 2, 3, 5, 6, 7, 9, 13
-	const second, third = 11, 12 // bytes from the first tap of a row to the others
-	rows := []int{1, 8, 10}
-	e.text("WinogradWeights", "dst, src unsafe.Pointer, plane, tap, count, first, end int", 56,
-		"computes the planes of columns [first, end) of 6 of the transformed 3x3 kernels of count contiguous vectors, whose taps are tap bytes apart.",
+	rows := weightRows[:]
+	e.text(name, "dst, src unsafe.Pointer, plane, tap, count, first, end int", 56,
+		fmt.Sprintf("computes the planes of columns [first, end) of %d of the transformed 3x3 kernels of count contiguous vectors, whose taps are tap bytes apart.", side),
 		"R1 R8 R10 rows of taps, R2 transformed, R3 bytes between planes, R5 tap, R6 vectors left, R7 plane, R9 first column, "+
-			"R13 end of the columns, R11 R12 bytes to the second and third tap, R16 temporary.")
-	e.p("MOVD dst+0(FP), R%d", to)
-	e.p("MOVD src+8(FP), R%d", rows[0])
-	e.p("MOVD plane+16(FP), R%d", plane)
-	e.p("MOVD tap+24(FP), R%d", tap)
-	e.p("MOVD count+32(FP), R%d", left)
-	e.p("MOVD first+40(FP), R%d", first)
-	e.p("MOVD end+48(FP), R%d", end)
-	e.p("ADD R%d<<1, R%d, R%d", tap, tap, third)
-	e.p("ADD R%d, R%d, R%d", third, rows[0], rows[1])
-	e.p("ADD R%d, R%d, R%d", third, rows[1], rows[2])
-	e.constants(1./4, -1./6, 1./24, 1./12, 1./6)
+			"R13 end of the columns, R11 R12 bytes to the second and third tap, R16 temporary"+registers+".")
+	for i, r := range []int{to, rows[0], plane, tap, left, first, end} {
+		e.p("MOVD %s+%d(FP), R%d", []string{"dst", "src", "plane", "tap", "count", "first", "end"}[i], 8*i, r)
+	}
+	e.p("ADD R%d<<1, R%d, R%d", tap, tap, thirdTap)
+	e.p("ADD R%d, R%d, R%d", thirdTap, rows[0], rows[1])
+	e.p("ADD R%d, R%d, R%d", thirdTap, rows[1], rows[2])
+	e.constants(constants...)
 	e.label("kernel")
 	for half := range 2 {
-		e.p("ADD $%d, R%d, R%d", 16*half, tap, second)
-		e.p("ADD R%d, R%d, R%d", tap, second, third)
+		e.p("ADD $%d, R%d, R%d", 16*half, tap, secondTap)
+		e.p("ADD R%d, R%d, R%d", tap, secondTap, thirdTap)
 		e.p("ADD $%d, R%d, R%d", 16*half, to, row)
-		for x := 1; x < 6; x++ {
+		load(half)
+		for x := 1; x < side; x++ {
 			e.p("CMP $%d, R%d", x, first)
 			e.p("BEQ half%d_%d", half, x)
 		}
-		for x := range 6 {
+		for x := range side {
 			if x > 0 {
 				e.p("CMP $%d, R%d", x, end)
 				e.p("BEQ done%d", half)
 				e.label(fmt.Sprintf("half%d_%d", half, x))
 			}
-			for y, r := range rows {
-				e.ldrQ(y, r, 16*half)
-				e.ldrQIndex(6, r, second)
-				e.ldrQIndex(7, r, third)
-				e.weightOf(x, y, 6, 7)
-			}
-			for _, v := range e.transformWeights() {
+			for _, v := range column(half, x) {
 				e.strQ(v, row, 0)
 				e.p("ADD R%d, R%d", plane, row)
 			}
@@ -288,6 +285,18 @@ func winogradWeights(e *emitter) {
 	e.p("SUBS $1, R%d", left)
 	e.p("BNE kernel")
 	e.ret()
+}
+
+func winogradWeights(e *emitter) {
+	e.transformKernels("WinogradWeights", 6, "", []float32{1. / 4, -1. / 6, 1. / 24, 1. / 12, 1. / 6}, func(int) {}, func(half, x int) []int {
+		for y, r := range weightRows {
+			e.ldrQ(y, r, 16*half)
+			e.ldrQIndex(6, r, secondTap)
+			e.ldrQIndex(7, r, thirdTap)
+			e.weightOf(x, y, 6, 7)
+		}
+		return e.transformWeights()
+	})
 }
 
 // weightOf computes number x of a transformed row of three taps, in place of the first.

@@ -89,65 +89,25 @@ func (e *emitter) smallOutput(m [4]int) [2]int {
 }
 
 func smallWinogradWeights(e *emitter) {
-	const to, plane, tap, left, row, from, end = 2, 3, 5, 6, 7, 9, 13
-	const second, third = 11, 12 // bytes from the first tap of a row to the others
-	const half = 8               // the constant 1/2
-	taps := []int{1, 8, 10}
-	e.text("SmallWinogradWeights", "dst, src unsafe.Pointer, plane, tap, count, first, end int", 56,
-		"computes the planes of columns [first, end) of 4 of the transformed 3x3 kernels of count contiguous vectors, whose taps are tap bytes apart.",
-		"R1 R8 R10 rows of taps, R2 transformed, R3 bytes between planes, R5 tap, R6 vectors left, R7 plane, R9 first column, "+
-			"R13 end of the columns, R11 R12 bytes to the second and third tap, R16 temporary; V8 a half, V9 to V17 the kernel, V18 to V27.")
-	e.p("MOVD dst+0(FP), R%d", to)
-	e.p("MOVD src+8(FP), R%d", taps[0])
-	e.p("MOVD plane+16(FP), R%d", plane)
-	e.p("MOVD tap+24(FP), R%d", tap)
-	e.p("MOVD count+32(FP), R%d", left)
-	e.p("MOVD first+40(FP), R%d", from)
-	e.p("MOVD end+48(FP), R%d", end)
-	e.p("ADD R%d<<1, R%d, R%d", tap, tap, third)
-	e.p("ADD R%d, R%d, R%d", third, taps[0], taps[1])
-	e.p("ADD R%d, R%d, R%d", third, taps[1], taps[2])
-	e.constants(1. / 2)
-	e.label("kernel")
-	for part := range 2 {
-		e.p("ADD $%d, R%d, R%d", 16*part, tap, second)
-		e.p("ADD R%d, R%d, R%d", tap, second, third)
-		e.p("ADD $%d, R%d, R%d", 16*part, to, row)
-		var rows [3][4]int
-		for y, r := range taps {
+	var rows [3][4]int
+	load := func(half int) {
+		for y, r := range weightRows {
 			first := 9 + 3*y
-			e.ldrQ(first, r, 16*part)
-			e.ldrQIndex(first+1, r, second)
-			e.ldrQIndex(first+2, r, third)
-			rows[y] = e.smallTaps([3]int{first, first + 1, first + 2}, [2]int{18 + 2*y, 19 + 2*y}, half)
+			e.ldrQ(first, r, 16*half)
+			e.ldrQIndex(first+1, r, secondTap)
+			e.ldrQIndex(first+2, r, thirdTap)
+			rows[y] = e.smallTaps([3]int{first, first + 1, first + 2}, [2]int{18 + 2*y, 19 + 2*y})
 		}
-		for x := 1; x < 4; x++ {
-			e.p("CMP $%d, R%d", x, from)
-			e.p("BEQ part%d_%d", part, x)
-		}
-		for x := range 4 {
-			if x > 0 {
-				e.p("CMP $%d, R%d", x, end)
-				e.p("BEQ made%d", part)
-				e.label(fmt.Sprintf("part%d_%d", part, x))
-			}
-			for _, v := range e.smallTaps([3]int{rows[0][x], rows[1][x], rows[2][x]}, [2]int{24 + x&1, 26 + x&1}, half) {
-				e.strQ(v, row, 0)
-				e.p("ADD R%d, R%d", plane, row)
-			}
-		}
-		e.label(fmt.Sprintf("made%d", part))
 	}
-	for _, r := range append(taps, to) {
-		e.p("ADD $32, R%d", r)
-	}
-	e.p("SUBS $1, R%d", left)
-	e.p("BNE kernel")
-	e.ret()
+	e.transformKernels("SmallWinogradWeights", 4, "; V8 a half, V9 to V17 the kernel, V18 to V27", []float32{1. / 2}, load, func(_, x int) []int {
+		column := e.smallTaps([3]int{rows[0][x], rows[1][x], rows[2][x]}, [2]int{24 + x&1, 26 + x&1})
+		return column[:]
+	})
 }
 
 // smallTaps multiplies three numbers by the matrix G; two free vectors change.
-func (e *emitter) smallTaps(g [3]int, free [2]int, half int) [4]int {
+func (e *emitter) smallTaps(g [3]int, free [2]int) [4]int {
+	const half = 8 // the constant 1/2
 	e.fadd(free[1], g[0], g[2])
 	e.fadd(free[0], free[1], g[1])
 	e.fsub(free[1], free[1], g[1])
