@@ -23,12 +23,22 @@ func (op binaryOp) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
 	return op.evalInts(c, a, b)
 }
 
+// powerTime is the time of a power, and sineTime that of other functions computed in float64, in
+// nanoseconds: less with a kernel, more without.
+const (
+	powerTime = 10
+	sineTime  = 5
+)
+
 // zip is joinTo for float32: y = a ∘ b, with a and b broadcast to the shape of y; y may be a.
 func (c *Call) zip(pair num.Pair, y, a, b *tensor.Tensor) error {
-	v := c.vec()
+	v, unit := c.vec(), 0.25
+	if pair == vec.Pow {
+		unit = powerTime
+	}
 	dst, x, z := tensor.Data[float32](y), tensor.Data[float32](a), tensor.Data[float32](b)
 	if len(x) == len(dst) && (len(z) == len(dst) || len(z) == 1) || len(z) == len(dst) && len(x) == 1 {
-		return c.share(len(dst), 0.25, func(from, to int) {
+		return c.share(len(dst), unit, func(from, to int) {
 			left, right := x, z
 			if len(x) == len(dst) {
 				left = x[from:to]
@@ -41,7 +51,7 @@ func (c *Call) zip(pair num.Pair, y, a, b *tensor.Tensor) error {
 	}
 	w := broadcastWalk(y.Shape(), a.Shape(), b.Shape())
 	lenA, lenB := w.step(1), w.step(2)
-	return c.rows(w, 0.25, func(n int, at []int) {
+	return c.rows(w, unit, func(n int, at []int) {
 		v.Zip(pair, dst[at[0]:at[0]+n], x[at[1]:at[1]+max(1, n*lenA)], z[at[2]:at[2]+max(1, n*lenB)])
 	})
 }
@@ -173,31 +183,87 @@ func (op variadic) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
-// EvalFast squares and cubes float32 by multiplying, and computes other powers element by element.
+// EvalFast computes powers of float32, and those of other numbers by a single exponent.
 func (power) EvalFast(c *Call) (bool, error) {
 	x, y := c.In[0], c.In[1]
-	v := c.vec(x, y)
-	if v == nil {
+	if c.Run.Kernel == nil {
 		return false, nil
 	}
 	shape, err := tensor.Broadcast(x.Shape(), y.Shape())
 	if err != nil {
 		return true, err
 	}
+	if y.Len() == 1 {
+		var p [1]float64
+		tensor.Load(p[:], y, 0, 1)
+		if x, err = x.Reshape(shape...); err != nil {
+			return true, err
+		}
+		return raise(c, x, p[0], tensor.IntTypes.Is(y.DType()))
+	}
+	if c.vec(x, y) == nil {
+		return false, nil
+	}
 	z, err := c.output(tensor.Float32, shape...)
 	if err != nil {
 		return true, err
 	}
-	if y.Len() == 1 && z.Len() == x.Len() {
-		switch tensor.Data[float32](y)[0] {
-		case 2:
-			return true, c.zip(num.Mul, z, x, x)
-		case 3:
-			if err := c.zip(num.Mul, z, x, x); err != nil {
-				return true, err
-			}
-			return true, c.zip(num.Mul, z, z, x)
-		}
+	return true, c.zip(vec.Pow, z, x, y)
+}
+
+// raise sets output 0 to x^p, where whole says that p comes from an integer; false if it has no loop.
+// Powers with small exponents are products.
+func raise(c *Call, x *tensor.Tensor, p float64, whole bool) (bool, error) {
+	d := x.DType()
+	floating := d == tensor.Float32 || d == tensor.Float64
+	f := func(v float64) float64 { return math.Pow(v, p) }
+	integer := whole && !floating
+	switch {
+	case !ownTypes.Is(d) || d == tensor.Bool || math.Abs(p) > 1<<24 || p != p:
+		return false, nil
+	case p == 2 && (integer || floating), p == 3 && (integer || d == tensor.Float32), p == 4 && d == tensor.Float32:
+		return true, multiplied(c, x, int(p))
+	case p == 2:
+		f = func(v float64) float64 { return v * v }
+	case p == -1 && d == tensor.Float32:
+		return true, c.mapTo(mapping{f: vec.Reciprocal}, x)
 	}
-	return true, zipRows(c, z, x, y, func(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) })
+	switch {
+	case d == tensor.Float32:
+		if float64(float32(p)) != p {
+			return false, nil
+		}
+		z, err := c.output(d, x.Shape()...)
+		if err != nil {
+			return true, err
+		}
+		return true, c.zip(vec.Pow, z, x, tensor.Scalar(float32(p)))
+	case d == tensor.Float64:
+		return true, mapRows(c, x, 40, f)
+	case d == tensor.Int64 && integer:
+		return true, mapRows(c, x, 10, func(v int64) int64 { return intPower(v, int64(p)) })
+	case d == tensor.Int32 && integer:
+		return true, mapRows(c, x, 10, func(v int32) int32 { return int32(intPower(int64(v), int64(p))) })
+	case d == tensor.Int64:
+		return true, mapRows(c, x, 40, func(v int64) int64 { return tensor.ToInt64(f(float64(v))) })
+	case d == tensor.Int32:
+		return true, mapRows(c, x, 40, func(v int32) int32 { return int32(tensor.ToInt64(f(float64(v)))) })
+	}
+	return false, nil
+}
+
+// multiplied sets output 0 to x to the power of 2, 3 or 4.
+func multiplied(c *Call, x *tensor.Tensor, n int) error {
+	times := func(z, a, b *tensor.Tensor) error { return c.joinTo(num.Mul, z, a, b) }
+	z, err := c.output(x.DType(), x.Shape()...)
+	if err == nil {
+		err = times(z, x, x)
+	}
+	switch {
+	case err != nil || n == 2:
+		return err
+	case n == 3:
+		return times(z, z, x)
+	}
+	return times(z, z, z)
 }

@@ -22,7 +22,8 @@ var mappings = map[string]mapping{
 	"Mish": {f: vec.Mish}, "HardSwish": {vec.HardSwish, 1. / 6, 0.5}, "Relu": {vec.Clip, 0, infinity},
 	"Softplus": {f: vec.Softplus}, "Softsign": {f: vec.Softsign},
 	"Abs": {f: vec.Abs}, "Neg": {f: vec.Neg}, "Sqrt": {f: vec.Sqrt}, "Reciprocal": {f: vec.Reciprocal},
-	"Floor": {f: vec.Floor}, "Ceil": {f: vec.Ceil}, "Round": {f: vec.Round},
+	"Floor": {f: vec.Floor}, "Ceil": {f: vec.Ceil}, "Round": {f: vec.Round}, "Sign": {f: vec.Sign},
+	"Sin": {f: vec.Sin}, "Cos": {f: vec.Cos}, "Log": {f: vec.Log}, "Atan": {f: vec.Atan}, "Asin": {f: vec.Asin}, "Acos": {f: vec.Acos},
 }
 
 var infinity = float32(math.Inf(1))
@@ -108,9 +109,6 @@ func (op elementwise) EvalFast(c *Call) (bool, error) {
 	if ok {
 		return true, c.mapTo(m, x)
 	}
-	if c.Node.Op == "Log" && c.Node.Domain == "" {
-		return true, mapRows(c, x, 5, log32)
-	}
 	return true, mapRows(c, x, 15, func(v float32) float32 { return float32(op.f64(float64(v))) })
 }
 
@@ -165,7 +163,11 @@ func (c *Call) mapTo(m mapping, x *tensor.Tensor) error {
 		return err
 	}
 	v, src, dst := c.vec(), tensor.Data[float32](x), tensor.Data[float32](y)
-	return c.share(len(dst), 0.5, func(from, to int) {
+	unit := 0.5
+	if m.f >= vec.Sin {
+		unit = sineTime
+	}
+	return c.share(len(dst), unit, func(from, to int) {
 		v.Apply(m.f, dst[from:to], src[from:to], m.alpha, m.beta)
 	})
 }

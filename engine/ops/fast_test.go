@@ -203,7 +203,8 @@ func TestFastElementwise(t *testing.T) {
 		{"Mish", 18, nil, 8 * ulp, 1e-35}, {"HardSwish", 14, nil, 2 * ulp, 2e-6}, {"HardSigmoid", 6, nil, 2 * ulp, 2e-7},
 		{"LeakyRelu", 16, attrs{"alpha": float32(0.1)}, ulp, 0}, {"Swish", 24, attrs{"alpha": float32(1.5)}, 6e-6, 1e-35},
 		{"Abs", 13, nil, 0, 0}, {"Neg", 13, nil, 0, 0}, {"Sqrt", 13, nil, 0, 0}, {"Reciprocal", 13, nil, 0, 0}, {"Floor", 13, nil, 0, 0},
-		{"Ceil", 13, nil, 0, 0}, {"Round", 11, nil, 0, 0}, {"Log", 13, nil, ulp, 0}, {"Sin", 7, nil, 0, 0}, {"Elu", 6, nil, 4 * ulp, 1e-44},
+		{"Ceil", 13, nil, 0, 0}, {"Round", 11, nil, 0, 0}, {"Log", 13, nil, ulp, 0}, {"Sin", 7, nil, ulp, 0}, {"Cos", 7, nil, ulp, 0}, {"Atan", 7, nil, ulp, 0},
+		{"Asin", 7, nil, ulp, 0}, {"Acos", 7, nil, ulp, 0}, {"Sign", 13, nil, 0, 0}, {"Elu", 6, nil, 4 * ulp, 1e-44},
 		{"Elu", 6, attrs{"alpha": float32(-2)}, 4 * ulp, 1e-44}, {"Softplus", 1, nil, 4 * ulp, 2e-38}, {"Clip", 6, attrs{"min": float32(-1), "max": float32(0.7)}, 0, 0},
 		{"ThresholdedRelu", 10, nil, 0, 0}, {"ThresholdedRelu", 10, attrs{"alpha": float32(-1)}, 0, 0}, {"Selu", 6, nil, 4 * ulp, 1e-7}, {"Selu", 1, nil, 4 * ulp, 1e-7},
 		{"Celu", 12, nil, 4 * ulp, 1e-44}, {"Celu", 12, attrs{"alpha": float32(0.4)}, 5 * ulp, 1e-44}, {"Celu", 12, attrs{"alpha": float32(-0.4)}, 0, 0},
@@ -234,6 +235,7 @@ func TestFastBinary(t *testing.T) {
 		{{2, 17, 33}, {33}}, {{2, 17, 33}, {17, 1}}, {{1, 5}, {6, 1, 5}}, {{40, 50, 60}, {40, 50, 60}}, {{2, 1, 4, 1}, {1, 3, 1, 5}}, {{100000}, {1}},
 		{{300, 1, 65}, {300, 9, 1}},
 	}
+	const ulp = 1.0 / (1 << 23)
 	for i, shapes := range pairs {
 		a, b := special(int64(i), shapes[0]...), special(int64(i+50), shapes[1]...)
 		for _, op := range []string{"Add", "Sub", "Mul", "Div", "Max", "Min", "Sum", "Mean"} {
@@ -243,15 +245,24 @@ func TestFastBinary(t *testing.T) {
 				fastRow{op: op, version: version, in: list(a, b, random(3, shapes[1]...))}.check(t)
 			}
 		}
-		fastRow{op: "Pow", version: 13, in: list(a, b)}.check(t)
+		fastRow{op: "Pow", version: 13, in: list(a, b), relative: ulp, absolute: 1e-45}.check(t)
 		x, y := counted[int64](11, 4, shapes[0]...), counted[int64](5, 2, shapes[1]...)
 		for _, op := range []string{"Add", "Sub", "Mul", "Div"} {
 			fastRow{op: op, version: 14, in: list(x, y)}.check(t)
 		}
 		fastRow{op: "Add", version: 14, in: list(counted[int32](11, 4, shapes[0]...), counted[int32](5, 2, shapes[1]...))}.check(t)
 	}
-	for _, power := range []float32{2, 3, 0.5, -1} {
-		fastRow{op: "Pow", version: 13, in: list(special(8, 3, 1001), tensor.Scalar(power)), relative: 2e-7}.check(t)
+	for _, power := range []float32{2, 3, 4, 0, 0.5, -1, 1.7, -3} {
+		p := tensor.Of([]float32{power}, 1, 1)
+		for _, d := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int8, tensor.Int32, tensor.Int64, tensor.Uint16} {
+			for _, by := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int32, tensor.Int64} {
+				x := counted[int64](90, 45, 1001)
+				if d == tensor.Float32 || d == tensor.Float64 {
+					x = special(8, 1001)
+				}
+				fastRow{op: "Pow", version: 13, in: list(as(d, x), as(by, p)), relative: 2e-7, plain: true}.check(t)
+			}
+		}
 	}
 	fastRow{op: "PRelu", version: 9, in: list(special(1, 2, 5, 7, 7), special(2, 5, 1, 1))}.check(t)
 	fastRow{op: "PRelu", version: 9, in: list(random(1, 2, 3, 5), tensor.Of([]float32{float32(math.Inf(1)), float32(math.NaN()), 1}, 3, 1))}.check(t)

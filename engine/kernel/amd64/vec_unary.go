@@ -136,6 +136,11 @@ func VecCeilAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, b
 //go:noescape
 func VecRoundAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
 
+// VecSignAVX2 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecSignAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
 // VecExpAVX512 takes n numbers; dst may be src.
 //
 //go:noescape
@@ -265,3 +270,8 @@ func VecCeilAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32,
 //
 //go:noescape
 func VecRoundAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
+// VecSignAVX512 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecSignAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)

@@ -2028,6 +2028,71 @@ rowEnd:
 	VZEROUPPER
 	RET
 
+// func VecSignAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2
+TEXT ·VecSignAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      vec_unary_numbers<>+0(SB), Y8
+	VMOVUPS      vec_unary_numbers<>+32(SB), Y9
+	VBROADCASTSS alpha+24(FP), Y10
+	VBROADCASTSS beta+28(FP), Y11
+	VXORPS       X12, X12, X12
+	VMOVUPS      vec_unary_numbers<>+64(SB), Y13
+
+row2:
+	CMPQ      DX, $+16
+	JLT       row2Done
+	VMOVUPS   (SI), Y0
+	VANDPS    vec_unary_numbers<>+384(SB), Y0, Y1
+	VORPS     Y13, Y1, Y1
+	VCMPPS    $0x0c, Y12, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VMOVUPS   32(SI), Y0
+	VANDPS    vec_unary_numbers<>+384(SB), Y0, Y1
+	VORPS     Y13, Y1, Y1
+	VCMPPS    $0x0c, Y12, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+64, SI
+	SUBQ      $+16, DX
+	JMP       row2
+
+row2Done:
+row1:
+	CMPQ      DX, $+8
+	JLT       row1Done
+	VMOVUPS   (SI), Y0
+	VANDPS    vec_unary_numbers<>+384(SB), Y0, Y1
+	VORPS     Y13, Y1, Y1
+	VCMPPS    $0x0c, Y12, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	ADDQ      $+32, DI
+	ADDQ      $+32, SI
+	SUBQ      $+8, DX
+	JMP       row1
+
+row1Done:
+	TESTQ        DX, DX
+	JZ           rowEnd
+	VMOVD        DX, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
+	VMASKMOVPS   (SI), Y15, Y0
+	VANDPS       vec_unary_numbers<>+384(SB), Y0, Y1
+	VORPS        Y13, Y1, Y1
+	VCMPPS       $0x0c, Y12, Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y0
+	VMASKMOVPS   Y0, Y15, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
 // func VecExpAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F
 TEXT ·VecExpAVX512(SB), NOSPLIT, $0-32
@@ -3944,6 +4009,73 @@ row1Done:
 	KMOVW       AX, K1
 	VMOVUPS.Z   (SI), K1, Z0
 	VRNDSCALEPS $0x00, Z0, Z0
+	VMOVUPS     Z0, K1, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
+// func VecSignAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·VecSignAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS vec_unary_numbers<>+0(SB), Z8
+	VBROADCASTSS vec_unary_numbers<>+32(SB), Z9
+	VBROADCASTSS alpha+24(FP), Z10
+	VBROADCASTSS beta+28(FP), Z11
+	VXORPS       X12, X12, X12
+	VBROADCASTSS vec_unary_numbers<>+64(SB), Z13
+
+row2:
+	CMPQ        DX, $+32
+	JLT         row2Done
+	VMOVUPS     (SI), Z0
+	VANDPS.BCST vec_unary_numbers<>+384(SB), Z0, Z1
+	VORPS       Z13, Z1, Z1
+	VCMPPS      $0x0c, Z12, Z0, K2
+	VMOVAPS     Z1, K2, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVUPS     64(SI), Z0
+	VANDPS.BCST vec_unary_numbers<>+384(SB), Z0, Z1
+	VORPS       Z13, Z1, Z1
+	VCMPPS      $0x0c, Z12, Z0, K2
+	VMOVAPS     Z1, K2, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	JMP         row2
+
+row2Done:
+row1:
+	CMPQ        DX, $+16
+	JLT         row1Done
+	VMOVUPS     (SI), Z0
+	VANDPS.BCST vec_unary_numbers<>+384(SB), Z0, Z1
+	VORPS       Z13, Z1, Z1
+	VCMPPS      $0x0c, Z12, Z0, K2
+	VMOVAPS     Z1, K2, Z0
+	VMOVUPS     Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	SUBQ        $+16, DX
+	JMP         row1
+
+row1Done:
+	TESTQ       DX, DX
+	JZ          rowEnd
+	MOVL        $+1, AX
+	MOVQ        DX, CX
+	SHLL        CL, AX
+	DECL        AX
+	KMOVW       AX, K1
+	VMOVUPS.Z   (SI), K1, Z0
+	VANDPS.BCST vec_unary_numbers<>+384(SB), Z0, Z1
+	VORPS       Z13, Z1, Z1
+	VCMPPS      $0x0c, Z12, Z0, K2
+	VMOVAPS     Z1, K2, Z0
 	VMOVUPS     Z0, K1, (DI)
 
 rowEnd:

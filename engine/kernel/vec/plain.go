@@ -69,14 +69,27 @@ var Plain = Unit{
 		Floor:      mapOf(func(x, _, _ float64) float64 { return math.Floor(x) }),
 		Ceil:       mapOf(func(x, _, _ float64) float64 { return math.Ceil(x) }),
 		Round:      mapOf(func(x, _, _ float64) float64 { return math.RoundToEven(x) }),
+		Sign: mapOf(func(x, _, _ float64) float64 {
+			if x < 0 || x > 0 {
+				return math.Copysign(1, x)
+			}
+			return x
+		}),
+		Sin:  mapOf(func(x, _, _ float64) float64 { return math.Sin(x) }),
+		Cos:  mapOf(func(x, _, _ float64) float64 { return math.Cos(x) }),
+		Log:  logOf,
+		Atan: mapOf(func(x, _, _ float64) float64 { return math.Atan(x) }),
+		Asin: mapOf(func(x, _, _ float64) float64 { return math.Asin(x) }),
+		Acos: mapOf(func(x, _, _ float64) float64 { return math.Acos(x) }),
 	},
 	Rows: [pairs]func(dst, a, b unsafe.Pointer, n int){
-		zipOf(plus, 1), zipOf(minus, 1), zipOf(times, 1), zipOf(over, 1), zipOf(least, 1), zipOf(most, 1)},
+		zipOf(plus, 1), zipOf(minus, 1), zipOf(times, 1), zipOf(over, 1), zipOf(least, 1), zipOf(most, 1), zipOf(power, 1)},
 	Right: [pairs]func(dst, a, b unsafe.Pointer, n int){
-		zipOf(plus, 0), zipOf(minus, 0), zipOf(times, 0), zipOf(over, 0), zipOf(least, 0), zipOf(most, 0)},
+		zipOf(plus, 0), zipOf(minus, 0), zipOf(times, 0), zipOf(over, 0), zipOf(least, 0), zipOf(most, 0), zipOf(power, 0)},
 	Left: [pairs]func(dst, a, b unsafe.Pointer, n int){
 		zipOf(plus, 0), zipOf(func(a, b float32) float32 { return b - a }, 0), zipOf(times, 0),
-		zipOf(func(a, b float32) float32 { return b / a }, 0), zipOf(least, 0), zipOf(most, 0)},
+		zipOf(func(a, b float32) float32 { return b / a }, 0), zipOf(least, 0), zipOf(most, 0),
+		zipOf(func(a, b float32) float32 { return power(b, a) }, 0)},
 	Blend: blendPlain, Pick: pickPlain, Transpose: transposePlain,
 	TurnHalves: func(dst, src, cos, sin unsafe.Pointer, n int) {
 		turnHalves(floats(dst, 2*n), floats(src, 2*n), floats(cos, n), floats(sin, n))

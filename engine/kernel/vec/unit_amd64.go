@@ -18,15 +18,19 @@ var AVX2 = Unit{
 		amd64.VecThresholdedReluAVX2, amd64.VecShrinkAVX2,
 		amd64.VecAffineAVX2, amd64.VecAbsAVX2, amd64.VecNegAVX2, amd64.VecSqrtAVX2,
 		amd64.VecReciprocalAVX2, amd64.VecFloorAVX2, amd64.VecCeilAVX2, amd64.VecRoundAVX2,
+		amd64.VecSignAVX2, amd64.VecSinAVX2, amd64.VecCosAVX2, amd64.VecLogAVX2, amd64.VecAtanAVX2, amd64.VecAsinAVX2, amd64.VecAcosAVX2,
 	},
 	Rows: [pairs]func(dst, a, b unsafe.Pointer, n int){
 		amd64.VecAddAVX2, amd64.VecSubAVX2, amd64.VecMulAVX2, amd64.VecDivAVX2, amd64.VecMinAVX2, amd64.VecMaxAVX2,
+		amd64.VecPowAVX2,
 	},
 	Right: [pairs]func(dst, a, b unsafe.Pointer, n int){
 		amd64.VecAddRightAVX2, amd64.VecSubRightAVX2, amd64.VecMulRightAVX2, amd64.VecDivRightAVX2, amd64.VecMinRightAVX2, amd64.VecMaxRightAVX2,
+		amd64.VecPowRightAVX2,
 	},
 	Left: [pairs]func(dst, a, b unsafe.Pointer, n int){ // where the order does not matter, as Right
 		amd64.VecAddRightAVX2, amd64.VecSubLeftAVX2, amd64.VecMulRightAVX2, amd64.VecDivLeftAVX2, amd64.VecMinRightAVX2, amd64.VecMaxRightAVX2,
+		amd64.VecPowLeftAVX2,
 	},
 	Float16:    amd64.VecFloat16AVX2,
 	BFloat16:   amd64.VecBFloat16AVX2,
@@ -54,15 +58,19 @@ var AVX512 = Unit{
 		amd64.VecThresholdedReluAVX512, amd64.VecShrinkAVX512,
 		amd64.VecAffineAVX512, amd64.VecAbsAVX512, amd64.VecNegAVX512, amd64.VecSqrtAVX512,
 		amd64.VecReciprocalAVX512, amd64.VecFloorAVX512, amd64.VecCeilAVX512, amd64.VecRoundAVX512,
+		amd64.VecSignAVX512, amd64.VecSinAVX512, amd64.VecCosAVX512, amd64.VecLogAVX512, amd64.VecAtanAVX512, amd64.VecAsinAVX512, amd64.VecAcosAVX512,
 	},
 	Rows: [pairs]func(dst, a, b unsafe.Pointer, n int){
 		amd64.VecAddAVX512, amd64.VecSubAVX512, amd64.VecMulAVX512, amd64.VecDivAVX512, amd64.VecMinAVX512, amd64.VecMaxAVX512,
+		amd64.VecPowAVX512,
 	},
 	Right: [pairs]func(dst, a, b unsafe.Pointer, n int){
 		amd64.VecAddRightAVX512, amd64.VecSubRightAVX512, amd64.VecMulRightAVX512, amd64.VecDivRightAVX512, amd64.VecMinRightAVX512, amd64.VecMaxRightAVX512,
+		amd64.VecPowRightAVX512,
 	},
 	Left: [pairs]func(dst, a, b unsafe.Pointer, n int){ // where the order does not matter, as Right
 		amd64.VecAddRightAVX512, amd64.VecSubLeftAVX512, amd64.VecMulRightAVX512, amd64.VecDivLeftAVX512, amd64.VecMinRightAVX512, amd64.VecMaxRightAVX512,
+		amd64.VecPowLeftAVX512,
 	},
 	Float16:    amd64.VecFloat16AVX512,
 	BFloat16:   amd64.VecBFloat16AVX512,

@@ -18,15 +18,16 @@ var NEON = Unit{
 		arm64.VecThresholdedRelu, arm64.VecShrink,
 		arm64.VecAffine, arm64.VecAbs, arm64.VecNeg, arm64.VecSqrt,
 		arm64.VecReciprocal, arm64.VecFloor, arm64.VecCeil, arm64.VecRound,
+		Plain.Map[Sign], Plain.Map[Sin], Plain.Map[Cos], Plain.Map[Log], Plain.Map[Atan], Plain.Map[Asin], Plain.Map[Acos],
 	},
 	Rows: [pairs]func(dst, a, b unsafe.Pointer, n int){
-		arm64.VecAdd, arm64.VecSub, arm64.VecMul, arm64.VecDiv, arm64.VecMin, arm64.VecMax,
+		arm64.VecAdd, arm64.VecSub, arm64.VecMul, arm64.VecDiv, arm64.VecMin, arm64.VecMax, Plain.Rows[Pow],
 	},
 	Right: [pairs]func(dst, a, b unsafe.Pointer, n int){
-		arm64.VecAddRight, arm64.VecSubRight, arm64.VecMulRight, arm64.VecDivRight, arm64.VecMinRight, arm64.VecMaxRight,
+		arm64.VecAddRight, arm64.VecSubRight, arm64.VecMulRight, arm64.VecDivRight, arm64.VecMinRight, arm64.VecMaxRight, Plain.Right[Pow],
 	},
 	Left: [pairs]func(dst, a, b unsafe.Pointer, n int){ // where the order does not matter, as Right
-		arm64.VecAddRight, arm64.VecSubLeft, arm64.VecMulRight, arm64.VecDivLeft, arm64.VecMinRight, arm64.VecMaxRight,
+		arm64.VecAddRight, arm64.VecSubLeft, arm64.VecMulRight, arm64.VecDivLeft, arm64.VecMinRight, arm64.VecMaxRight, Plain.Left[Pow],
 	},
 	Float16:    arm64.VecFloat16,
 	BFloat16:   arm64.VecBFloat16,

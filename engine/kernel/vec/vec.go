@@ -45,14 +45,26 @@ const (
 	Floor
 	Ceil
 	Round // to the nearest, ties to even
+	Sign  // -1 or 1; x if it is 0
+	Sin   // 1, as of the following
+	Cos
+	Log // natural
+	Atan
+	Asin
+	Acos
 	funcs
 )
 
-// pairs is how many functions of two numbers there are: num.Add to num.Max.
-const pairs = num.Max + 1
+// Pow is one more function of two numbers, which only float32 has: a^b as math.Pow has it, with an
+// error of at most 1. Its number is that of And, which is not for float32.
+const Pow = num.Max + 1
+
+// pairs is how many functions of two numbers there are: num.Add to num.Max, and Pow.
+const pairs = Pow + 1
 
 // Unit holds the kernels of one class of processors. They access no more than n
-// numbers. dst may be a source; other overlaps are not allowed.
+// numbers. dst may be a source; other overlaps are not allowed. Those of Sin and Cos take numbers up to
+// sineReach, those of Pow finite ones of which a is not negative; Apply and Zip take all.
 type Unit struct {
 	Map         [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32)
 	Rows        [pairs]func(dst, a, b unsafe.Pointer, n int) // a op b
@@ -85,6 +97,11 @@ func (v *Unit) Apply(f Func, dst, src []float32, alpha, beta float32) {
 	src = src[:len(dst)]
 	for len(dst) > 0 {
 		n := min(len(dst), atOnce)
+		if (f == Sin || f == Cos) && !v.within(src[:n], -sineReach, sineReach) {
+			v.applyFar(f, dst[:n], src[:n])
+			dst, src = dst[n:], src[n:]
+			continue
+		}
 		v.Map[f](unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), n, alpha, beta)
 		dst, src = dst[n:], src[n:]
 	}
@@ -96,6 +113,9 @@ func (v *Unit) Zip(op num.Pair, dst, a, b []float32) {
 	kernel, stepA, stepB := v.Rows[op], 1, 1
 	switch {
 	case len(dst) == 0:
+		return
+	case op == Pow && !(v.powerTakes(a) && v.within(b, -math.MaxFloat32, math.MaxFloat32)):
+		v.powers(dst, a, b)
 		return
 	case len(a) == 1 && len(b) == 1:
 		kernel(unsafe.Pointer(&dst[0]), unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), 1)

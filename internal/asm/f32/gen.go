@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"go/token"
 	"go/types"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -31,6 +33,7 @@ type gen struct {
 	params map[string]operand.Mem // parameters of the current leaf
 
 	numbers []uint32 // bits of the constants in the table
+	doubles []uint64 // those of constants in float64, each four times in a table of their own
 
 	flushing bool        // the leaf treats subnormal numbers as 0
 	mode     operand.Mem // where the leaf saves the caller's MXCSR
@@ -49,6 +52,16 @@ func (g *gen) number(bits uint32) operand.Mem {
 		g.numbers = append(g.numbers, bits)
 	}
 	return operand.Mem{Symbol: operand.Symbol{Name: g.name + "_numbers", Static: true}, Base: reg.StaticBase, Disp: 32 * at}
+}
+
+// double returns the address of a constant in float64.
+func (g *gen) double(v float64) operand.Mem {
+	at := slices.Index(g.doubles, math.Float64bits(v))
+	if at < 0 {
+		at = len(g.doubles)
+		g.doubles = append(g.doubles, math.Float64bits(v))
+	}
+	return operand.Mem{Symbol: operand.Symbol{Name: g.name + "_doubles", Static: true}, Base: reg.StaticBase, Disp: 32 * at}
 }
 
 // lanes returns the address of the integers 0 to 7, for masks.
@@ -71,14 +84,22 @@ func (g *gen) writeConstants() {
 	for i := range 8 {
 		g.AddDatum(4*i, operand.U32(i))
 	}
-	if len(g.numbers) == 0 {
-		return
+	if len(g.numbers) > 0 {
+		g.StaticGlobal(g.name + "_numbers")
+		g.DataAttributes(attr.RODATA | attr.NOPTR)
 	}
-	g.StaticGlobal(g.name + "_numbers")
-	g.DataAttributes(attr.RODATA | attr.NOPTR)
 	for i, b := range g.numbers {
 		for lane := range 8 {
 			g.AddDatum(32*i+4*lane, operand.U32(b))
+		}
+	}
+	if len(g.doubles) > 0 {
+		g.StaticGlobal(g.name + "_doubles")
+		g.DataAttributes(attr.RODATA | attr.NOPTR)
+	}
+	for i, b := range g.doubles {
+		for lane := range 4 {
+			g.AddDatum(32*i+8*lane, operand.U64(b))
 		}
 	}
 }

@@ -41,6 +41,7 @@ var programs = []program{
 	{"bytes_avx512", byteRows(zmm), nil},
 	{"bytes_avx2", byteRows(ymm), nil},
 	{"vec_unary", alongRows(unaries), nil},
+	{"vec_double", alongRows(doubles), nil},
 	{"vec_binary", alongRows(binaries), nil},
 	{"vec_reduce", alongRows(reductions), nil},
 	{"vec_blend", alongRows(blends), nil},

@@ -122,6 +122,7 @@ func unaries(g *gen) {
 		k.unary("Floor", 4, func() { k.round(1, r[0], r[0]) })
 		k.unary("Ceil", 4, func() { k.round(2, r[0], r[0]) })
 		k.unary("Round", 4, func() { k.round(0, r[0], r[0]) })
+		k.unary("Sign", 2, k.signOf)
 	}
 	for _, v := range vectors {
 		g.row(v).writeTail()
@@ -153,6 +154,21 @@ func (k row) unary(name string, unroll int, body func(), more ...func()) {
 		k.store(k.r[0], at(dst, disp), tail)
 	})
 	k.end()
+}
+
+// signOf sets register 0 to 1 with the sign of x, but leaves 0 and NaN.
+func (k row) signOf() {
+	const differs = operand.U8(12) // and neither is NaN
+	r := k.r
+	k.andBits(signBit, r[0], r[1])
+	k.VORPS(r[one], r[1], r[1])
+	if k.wide() {
+		k.VCMPPS(differs, r[none], r[0], reg.K2)
+		k.VMOVAPS(r[1], reg.K2, r[0])
+		return
+	}
+	k.VCMPPS(differs, r[none], r[0], r[2])
+	k.VBLENDVPS(r[2], r[1], r[0], r[0])
 }
 
 // round rounds to an integer; mode is 0 (nearest, ties to even), 1 (down) or 2 (up).

@@ -1,6 +1,9 @@
-package ops
+package vec
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // logs are the coefficients of atanh's series, 1/(2k+1): with |f| ≤ 0.172 the
 // first that is left out is below 2⁻³⁷ of the sum.
@@ -22,4 +25,11 @@ func log32(x float32) float32 {
 	s := f * f
 	series := s * (logs[0] + s*(logs[1]+s*(logs[2]+s*(logs[3]+s*(logs[4]+s*logs[5])))))
 	return float32(float64(e)*math.Ln2 + 2*(f+f*series))
+}
+
+func logOf(dst, src unsafe.Pointer, n int, _, _ float32) {
+	to := floats(dst, n)
+	for i, x := range floats(src, n) {
+		to[i] = log32(x)
+	}
 }
