@@ -374,10 +374,53 @@ func TestFastQuantize(t *testing.T) {
 			fastRow{op: "QuantizeLinear", version: 21, in: list(x, tensor.Scalar(float32(0.5)), as(to, counted[int64](7, 0, 1)))}.check(t)
 		}
 	}
+	eachGranularity(func(a attrs, x, scale []int) {
+		for _, to := range []tensor.DType{tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16} {
+			scales, zeros := random(3, scale...), as(to, counted[int64](5, 0, scale...))
+			fastRow{op: "QuantizeLinear", version: 21, attrs: a, in: list(special(5, x...), scales, zeros)}.check(t)
+		}
+	})
 	fastRow{op: "QuantizeLinear", version: 13, in: list(special(1, 70), tensor.Scalar(float32(0.1)))}.check(t)
 	for _, x := range list(random(1, 3, 5), random(2, 5, 4001), special(3, 7000), tensor.New(tensor.Float32, 0), tensor.Scalar(float32(-3)), tensor.New(tensor.Float32, 9)) {
 		fastRow{op: "DynamicQuantizeLinear", version: 11, in: list(x), outputs: 3}.check(t)
 	}
+}
+
+func TestFastDequantize(t *testing.T) {
+	codes := []tensor.DType{tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16, tensor.Int32, tensor.Uint4, tensor.Int4, tensor.Uint2, tensor.Int2}
+	eachGranularity(func(a attrs, x, scale []int) {
+		for _, from := range codes {
+			in := list(numbersOf(from, 1, x...), special(3, scale...), as(from, counted[int64](3, 0, scale...)))
+			if from == tensor.Int32 {
+				in[2] = nil
+			}
+			fastRow{op: "DequantizeLinear", version: 25, attrs: a, in: in}.check(t)
+			in[2] = nil
+			fastRow{op: "DequantizeLinear", version: 25, attrs: a, in: in}.check(t)
+			in[1] = as(tensor.Float16, in[1])
+			fastRow{op: "DequantizeLinear", version: 25, attrs: a, in: in, plain: from.Size() > 1}.check(t)
+		}
+	})
+}
+
+// eachGranularity calls f with shapes and their scales: one for all, one for each index of an axis, and
+// blocks.
+func eachGranularity(f func(a attrs, x, scale []int)) {
+	f(nil, []int{3, 7, 41}, nil)
+	f(nil, []int{70, 71}, []int{1})
+	f(attrs{"axis": 0}, []int{3, 1500}, []int{3})
+	f(attrs{"axis": 0}, []int{70, 49}, []int{70})
+	f(attrs{"axis": 1}, []int{2, 40, 5, 3}, []int{40})
+	f(attrs{"axis": -1}, []int{2, 3, 700}, []int{700})
+	f(attrs{"axis": -1}, []int{1100, 3}, []int{3})
+	f(attrs{"axis": 1}, []int{3, 0, 2}, []int{0})
+	f(attrs{"axis": 1}, []int{0, 3, 2}, []int{3})
+	f(attrs{"axis": 1, "block_size": 32}, []int{50, 128}, []int{50, 4})
+	f(attrs{"axis": 1, "block_size": 1}, []int{50, 90}, []int{50, 90})
+	f(attrs{"axis": 1, "block_size": 300}, []int{3, 600}, []int{3, 2})
+	f(attrs{"axis": 1, "block_size": 30}, []int{5, 128}, []int{5, 5})
+	f(attrs{"axis": 0, "block_size": 4}, []int{10, 33}, []int{3, 33})
+	f(attrs{"axis": 1, "block_size": 3}, []int{2, 7, 500}, []int{2, 3, 500})
 }
 
 func TestFastCol2Im(t *testing.T) {

@@ -97,7 +97,7 @@ func (g granularity) scaleMap(x, scale []int, rank int) (scaleMap, error) {
 			return scaleMap{}, fmt.Errorf("scale must have one element or shape [%d] for axis %d, its shape is %v", x[axis], axis, scale)
 		}
 		s.step = 1
-		return s, nil
+		return s.lengthened(), nil
 	}
 	want := slices.Clone(x)
 	if want[axis] = x[axis] / g.block; x[axis]%g.block != 0 {
@@ -107,7 +107,20 @@ func (g granularity) scaleMap(x, scale []int, rank int) (scaleMap, error) {
 		return scaleMap{}, fmt.Errorf("scale must have shape %v with blocks of %d along axis %d, its shape is %v", want, g.block, axis, scale)
 	}
 	s.block, s.innerStep, s.step, s.outerStep = g.block, 1, s.inner, s.inner*want[axis]
-	return s, nil
+	return s.lengthened(), nil
+}
+
+// lengthened is the same mapping with a longer inner dimension where axis is the last: its blocks, or
+// all of it.
+func (s scaleMap) lengthened() scaleMap {
+	switch {
+	case s.inner != 1 || s.n == 0 || s.n%s.block != 0:
+	case s.block > 1:
+		s.n, s.inner, s.innerStep, s.block = s.n/s.block, s.block, 0, 1
+	default:
+		s.n, s.inner, s.innerStep, s.step = 1, s.n, s.step, 0
+	}
+	return s
 }
 
 // lines calls line for contiguous runs of x, of at most rowLength: n elements from element at on, with

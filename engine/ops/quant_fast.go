@@ -1,7 +1,7 @@
 package ops
 
 import (
-	"math"
+	"slices"
 	"sync"
 
 	"github.com/visionzoo/vision/engine/kernel"
@@ -17,62 +17,222 @@ const (
 	codeTime  = 0.3
 )
 
-// EvalFast quantises float32 to integers of 8 and 16 bits, with a scale for all or for
-// each index along an axis that has enough numbers.
+// EvalFast quantises float32 to integers of 8 and 16 bits.
 func (op quantize) EvalFast(c *Call) (bool, error) {
 	x, scale, zero := c.In[0], c.In[1], c.input(2)
 	to := op.target(tensor.Invalid)
 	if zero != nil {
 		to = op.target(zero.DType())
 	}
-	wide := to == tensor.Uint16 || to == tensor.Int16
-	if c.vec(x, scale) == nil || !wide && to != tensor.Uint8 && to != tensor.Int8 || op.block > 0 || zero != nil && zero.Len() != scale.Len() {
+	if c.vec(x, scale) == nil || !codeTypes.Is(to) {
 		return false, nil
 	}
-	s, err := op.scaleMap(x.Shape(), scale.Shape(), x.Rank())
-	if err != nil || s.inner < 32 {
-		return false, nil
+	rows, err := op.rows(c, x, scale, zero)
+	if rows == nil {
+		return err != nil, err
 	}
 	y, err := c.output(to, x.Shape()...)
 	if err != nil {
 		return true, err
 	}
-	src, scales := tensor.Data[float32](x), tensor.Data[float32](scale)
-	low, high, _ := integerRange(to)
-	pieces := (s.inner + codePiece - 1) / codePiece
-	return true, c.share(s.outer*s.n*pieces, codeTime*float64(min(s.inner, codePiece))+20, func(from, end int) {
-		for i := from; i < end; i++ {
-			line, first := i/pieces, i%pieces*codePiece
-			at, n, k := line*s.inner+first, min(codePiece, s.inner-first), line%s.n*s.step
-			var z [1]float64
-			if zero != nil {
-				tensor.Load(z[:], zero, k, 1)
+	src := tensor.Data[float32](x)
+	switch to {
+	case tensor.Uint8:
+		return true, quantizeRows[uint8](c, rows, y, src)
+	case tensor.Int8:
+		return true, quantizeRows[int8](c, rows, y, src)
+	case tensor.Uint16:
+		return true, quantizeRows[uint16](c, rows, y, src)
+	}
+	return true, quantizeRows[int16](c, rows, y, src)
+}
+
+// codeTypes are the integers of 8 and 16 bits.
+var codeTypes = tensor.Types(tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16)
+
+func quantizeRows[D int8 | uint8 | int16 | uint16](c *Call, rows *scaledRows, y *tensor.Tensor, src []float32) error {
+	k, v, dst := c.Run.Kernel, c.vec(), tensor.Data[D](y)
+	low, high, _ := integerRange(y.DType())
+	return rows.share(c, codeTime, func(at, n int, scale, zero []float32) {
+		if y.DType().Size() == 1 && len(scale) == 1 {
+			k.QuantizeRow(y.Bytes()[at:at+n], src[at:at+n], scale[0], uint8(zero[0]-float32(low)), uint8(-low))
+			return
+		}
+		row := codeRows.Get().(*[codePiece]float32)
+		defer codeRows.Put(row)
+		part, codes := row[:n], dst[at:at+n]
+		v.Zip(num.Div, part, src[at:at+n], scale)
+		v.Apply(vec.Round, part, part, 0, 0)
+		if rows.shifted {
+			v.Zip(num.Add, part, part, zero)
+		}
+		v.Apply(vec.Clip, part, part, float32(low), float32(high))
+		for i := num.Convert(k.Num, codes, part); i < n; i++ {
+			if part[i] != part[i] { // NaN, before which kernels stop
+				part[i] = float32(low)
 			}
-			if wide {
-				codes16(c.vec(), words[uint16](y)[at:at+n], src[at:], scales[k:k+1], z[0], low, high)
-			} else {
-				c.Run.Kernel.QuantizeRow(y.Bytes()[at:at+n], src[at:at+n], scales[k], uint8(z[0]-low), uint8(-low))
-			}
+			codes[i] = D(int32(part[i]))
 		}
 	})
 }
 
 var codeRows = sync.Pool{New: func() any { return new([codePiece]float32) }}
 
-// codes16 quantises a row to codes from low to high. Added to 1.5·2^23, a number is
-// rounded to an integer, ties to even, which the low bits of the sum are.
-func codes16(v *vec.Unit, dst []uint16, src, scale []float32, zero, low, high float64) {
-	const whole = 3 << 22
-	row := codeRows.Get().(*[codePiece]float32)
-	defer codeRows.Put(row)
-	part, least := row[:len(dst)], float32(low-zero)
-	v.Zip(num.Div, part, src, scale)
-	v.Apply(vec.Clip, part, part, least, float32(high-zero))
-	for i, x := range part {
-		if x != x {
-			x = least
+// EvalFast computes float32 from integers of up to 16 bits and from int32, and float16 from those of up
+// to 8 bits, whose products float32 holds exactly.
+func (op dequantize) EvalFast(c *Call) (bool, error) {
+	x, scale := c.In[0], c.In[1]
+	to, from := op.target(scale.DType()), x.DType()
+	halves := to == tensor.Float16 && scale.DType() == to && from.Size() == 1
+	if c.Run.Kernel == nil || !halves && (to != tensor.Float32 || scale.DType() != to) {
+		return false, nil
+	}
+	if !(codeTypes | tensor.NibbleTypes | tensor.Types(tensor.Int32)).Is(from) {
+		return false, nil
+	}
+	rows, err := op.rows(c, x, scale, c.input(2))
+	if rows == nil {
+		return err != nil, err
+	}
+	y, err := c.output(to, x.Shape()...)
+	if err != nil {
+		return true, err
+	}
+	switch from {
+	case tensor.Int32:
+		return true, dequantizeSums(c, rows, tensor.Data[float32](y), tensor.Data[int32](x))
+	case tensor.Int16:
+		return true, dequantizeRows[int16](c, rows, y, x)
+	case tensor.Uint16:
+		return true, dequantizeRows[uint16](c, rows, y, x)
+	}
+	if arithmeticOf(from) == inSigned {
+		return true, dequantizeRows[int8](c, rows, y, x.As(tensor.Int8))
+	}
+	return true, dequantizeRows[uint8](c, rows, y, x.As(tensor.Uint8))
+}
+
+func dequantizeRows[S int8 | uint8 | int16 | uint16](c *Call, rows *scaledRows, y, x *tensor.Tensor) error {
+	v, src, widen := c.vec(), tensor.Data[S](x), through(c, convert[S, float32])
+	part := func(dst []float32, at int, scale, zero []float32) {
+		widen(dst, src[at:at+len(dst)])
+		if rows.shifted {
+			v.Zip(num.Sub, dst, dst, zero)
 		}
-		dst[i] = uint16(math.Float32bits(x+whole)) + uint16(int(zero))
+		v.Zip(num.Mul, dst, dst, scale)
+	}
+	if y.DType() == tensor.Float32 {
+		dst := tensor.Data[float32](y)
+		return rows.share(c, codeTime, func(at, n int, scale, zero []float32) { part(dst[at:at+n], at, scale, zero) })
+	}
+	dst := tensor.Data[tensor.Float16Bits](y)
+	return rows.share(c, codeTime, func(at, n int, scale, zero []float32) {
+		row := codeRows.Get().(*[codePiece]float32)
+		defer codeRows.Put(row)
+		part(row[:n], at, scale, zero)
+		c.halves16(dst[at:at+n], row[:n])
+	})
+}
+
+// dequantizeSums multiplies in float64, as float32 does not hold all of int32.
+func dequantizeSums(c *Call, rows *scaledRows, dst []float32, src []int32) error {
+	return rows.share(c, 2*codeTime, func(at, n int, scale, zero []float32) {
+		step := min(1, len(scale)-1)
+		for i, x := range src[at : at+n] {
+			dst[at+i] = float32((float64(x) - float64(zero[i*step])) * float64(scale[i*step]))
+		}
+	})
+}
+
+// scaledRows are the elements of a tensor with their scales and zero points in float32. (Zero points of
+// int32 are 0.)
+type scaledRows struct {
+	scaleMap
+	scale, zero []float32
+	shifted     bool // some zero point is not 0
+}
+
+// rows returns the elements of x with scales and zero points; nil if these do not match, which Eval then
+// says, or need more than float32.
+func (g granularity) rows(c *Call, x, scale, zero *tensor.Tensor) (*scaledRows, error) {
+	m, err := g.scaleMap(x.Shape(), scale.Shape(), x.Rank())
+	if err != nil || zero != nil && zero.Len() != scale.Len() {
+		return nil, nil
+	}
+	if scale.DType() != tensor.Float32 {
+		if scale, err = c.convert(scale, tensor.Float32); err != nil {
+			return nil, err
+		}
+	}
+	rows := &scaledRows{scaleMap: m, scale: tensor.Data[float32](scale)}
+	if zero == nil {
+		zero, err = c.New(tensor.Float32, scale.Len())
+	} else {
+		zero, err = c.convert(zero, tensor.Float32)
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows.zero = tensor.Data[float32](zero)
+	rows.shifted = slices.ContainsFunc(rows.zero, func(z float32) bool { return z != 0 })
+	if rows.shifted && x.DType() == tensor.Int32 {
+		return nil, nil
+	}
+	return rows, nil
+}
+
+// share calls part for the n elements from element at on, at most codePiece and at least one, until all
+// are done, on several threads. Their scales and zero points are one each for all, or one each for each.
+// unit is the time of an element in nanoseconds.
+func (r *scaledRows) share(c *Call, unit float64, part func(at, n int, scale, zero []float32)) error {
+	const long = 256 // worth a part for itself; shorter runs of elements are taken together
+	lines := r.outer * r.n
+	if r.inner == 0 {
+		return nil
+	}
+	if r.inner >= long || lines == 1 {
+		pieces := (r.inner + codePiece - 1) / codePiece
+		return c.share(lines*pieces, unit*float64(min(r.inner, codePiece))+20, func(from, to int) {
+			for i := from; i < to; i++ {
+				line, first := i/pieces, i%pieces*codePiece
+				n, k := min(codePiece, r.inner-first), r.scaleAt(line/r.n, line%r.n)
+				end := k + 1
+				if r.innerStep == 1 {
+					k, end = k+first, k+first+n
+				}
+				part(line*r.inner+first, n, r.scale[k:end], r.zero[k:end])
+			}
+		})
+	}
+	each := codePiece / r.inner // lines
+	return c.share((lines+each-1)/each, (unit+0.3)*float64(each*r.inner)+20, func(from, to int) {
+		scale, zero := codeRows.Get().(*[codePiece]float32), codeRows.Get().(*[codePiece]float32)
+		defer codeRows.Put(scale)
+		defer codeRows.Put(zero)
+		for i := from; i < to; i++ {
+			first, end := i*each, min((i+1)*each, lines)
+			r.spread(scale[:], r.scale, first, end)
+			if i == from || r.shifted {
+				r.spread(zero[:], r.zero, first, end)
+			}
+			n := (end - first) * r.inner
+			part(first*r.inner, n, scale[:n], zero[:n])
+		}
+	})
+}
+
+// spread writes the scale or zero point of each element of some lines.
+func (r *scaledRows) spread(dst, of []float32, first, end int) {
+	for line := first; line < end; line++ {
+		k := r.scaleAt(line/r.n, line%r.n)
+		row := dst[(line-first)*r.inner:][:r.inner]
+		if r.innerStep == 1 {
+			copy(row, of[k:])
+			continue
+		}
+		for j, value := 0, of[k]; j < len(row); j++ {
+			row[j] = value
+		}
 	}
 }
 
