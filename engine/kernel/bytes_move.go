@@ -291,14 +291,15 @@ func (s *dequantizeStep) Run(chunk int, m *Memory) {
 	s.each(chunk, func(n, c, y int) {
 		in := unsafe.Add(m.In, s.from.At(n, c)+s.from.Pixel(y, 0))
 		out := unsafe.Add(m.Out, s.to.At(n, c)+s.to.Pixel(y, 0))
-		if s.flip == 0 {
-			f.row.A, f.row.Dst, f.row.Count = in, out, s.to.W
+		for x := 0; x < s.to.W; x += len(f.codes) {
+			n := min(len(f.codes), s.to.W-x)
+			f.row.A, f.row.Dst, f.row.Count = unsafe.Add(in, x), unsafe.Add(out, 4*x), n
+			if s.flip != 0 {
+				copy(f.codes[:n], bytesAt(unsafe.Add(in, x), n))
+				flipBytes(f.codes[:n], s.flip)
+				f.row.A = unsafe.Pointer(&f.codes)
+			}
 			s.rung.Bytes.Widen(&f.row)
-			return
-		}
-		row := floats(out, s.to.W)
-		for i, v := range bytesAt(in, s.to.W) {
-			row[i] = float32(int32(v^s.flip)-int32(s.zero)) * s.scale
 		}
 	})
 	f.free()

@@ -8,7 +8,8 @@ import (
 )
 
 // EvalFast has a loop of Go's own conversion for each pair of the types that it names: the usual
-// numbers, and bools. It narrows float32 to 16 bits, and widens 16 bits to float32 with kernels.
+// numbers, and bools. Float32 is narrowed to 16 bits, and 16 bits are widened to float32, with kernels;
+// float32 is also between float16 and integers, and between 16 bits and other types.
 func (op cast) EvalFast(c *Call) (bool, error) {
 	x, to := c.In[0], op.to
 	if to == tensor.Invalid {
@@ -34,7 +35,7 @@ func (op cast) EvalFast(c *Call) (bool, error) {
 		case tensor.Float16:
 			return true, castRows(c, x, to, c.halves16)
 		case tensor.BFloat16:
-			return true, castRows(c, x, to, brainHalves)
+			return true, castRows(c, x, to, c.brainHalves)
 		}
 		return castFloats[float32](c, x, to)
 	case tensor.Float64:
@@ -58,9 +59,13 @@ func (op cast) EvalFast(c *Call) (bool, error) {
 	case tensor.Bool:
 		return castIntegers[uint8](c, x.As(tensor.Uint8), to)
 	case tensor.Float16, tensor.BFloat16:
-		if to == tensor.Float32 && c.Run.Kernel != nil {
+		if c.Run.Kernel == nil {
+			return false, nil
+		}
+		if to == tensor.Float32 {
 			return true, c.widenHalves(x)
 		}
+		return castFloats[float32](c, x, to)
 	}
 	return false, nil
 }
@@ -93,6 +98,17 @@ func castFloats[S float32 | float64](c *Call, x *tensor.Tensor, to tensor.DType)
 
 func castIntegers[S number](c *Call, x *tensor.Tensor, to tensor.DType) (bool, error) {
 	switch to {
+	case tensor.Float16:
+		widen := through(c, convert[S, float32])
+		return true, castRows(c, x, to, func(dst []tensor.Float16Bits, src []S) {
+			row := codeRows.Get().(*[codePiece]float32)
+			defer codeRows.Put(row)
+			for i := 0; i < len(dst); i += codePiece {
+				n := min(codePiece, len(dst)-i)
+				widen(row[:n], src[i:i+n]) // what float32 does not hold exactly is beyond float16
+				c.halves16(dst[i:i+n], row[:n])
+			}
+		})
 	case tensor.Float32:
 		return true, castRows(c, x, to, through(c, convert[S, float32]))
 	case tensor.Float64:
@@ -159,45 +175,73 @@ func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8 | uint
 
 func (c *Call) halves16(dst []tensor.Float16Bits, src []float32) {
 	n := 0
-	if c.Run.Kernel != nil && len(dst) > 0 {
-		n = num.Halve(c.Run.Kernel.Num, unsafe.Slice((*uint16)(unsafe.Pointer(&dst[0])), len(dst)), src)
+	if c.Run.Kernel != nil {
+		n = num.Halve(c.Run.Kernel.Num, num.Float16, words16(dst), src)
 	}
 	for i, v := range src[n:] {
 		dst[n+i] = tensor.ToFloat16(v)
 	}
 }
 
-func brainHalves(dst []tensor.BFloat16Bits, src []float32) {
-	for i, v := range src {
-		dst[i] = tensor.ToBFloat16(v)
+func (c *Call) brainHalves(dst []tensor.BFloat16Bits, src []float32) {
+	n := 0
+	if c.Run.Kernel != nil {
+		n = num.Halve(c.Run.Kernel.Num, num.BFloat16, words16(dst), src)
+	}
+	for i, v := range src[n:] {
+		dst[n+i] = tensor.ToBFloat16(v)
 	}
 }
 
-// castRows allocates the output and converts, on several threads.
+// words16 views floats of 16 bits as their bits.
+func words16[T tensor.Float16Bits | tensor.BFloat16Bits](x []T) []uint16 {
+	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
+
+// castRows allocates the output and converts, on several threads. Floats of 16 bits are given to rows
+// as float32, which S is then.
 func castRows[S, D tensor.Element](c *Call, x *tensor.Tensor, to tensor.DType, rows func(dst []D, src []S)) error {
 	y, err := c.output(to, x.Shape()...)
 	if err != nil {
 		return err
 	}
-	src, dst := tensor.Data[S](x), tensor.Data[D](y)
+	dst := tensor.Data[D](y)
+	if isNarrow(x.DType()) {
+		halves := words[uint16](x)
+		return c.share(len(dst), 1, func(from, to int) {
+			row := codeRows.Get().(*[codePiece]float32)
+			defer codeRows.Put(row)
+			for ; from < to; from += codePiece {
+				part := row[:min(codePiece, to-from)]
+				c.widen16(x.DType(), part, halves[from:])
+				rows(dst[from:from+len(part)], any(part).([]S))
+			}
+		})
+	}
+	src := tensor.Data[S](x)
 	return c.share(len(dst), 0.7, func(from, to int) { rows(dst[from:to], src[from:to]) })
 }
 
 // widenHalves converts float16 or bfloat16 to float32.
 func (c *Call) widenHalves(x *tensor.Tensor) error {
 	y, err := c.output(tensor.Float32, x.Shape()...)
-	if err != nil || y.Len() == 0 {
+	if err != nil {
 		return err
 	}
-	src, dst, v := words[uint16](x), tensor.Data[float32](y), &c.Run.Kernel.Vec
-	widen := v.Float16
-	if x.DType() == tensor.BFloat16 {
-		widen = v.BFloat16
-	}
+	src, dst := words[uint16](x), tensor.Data[float32](y)
 	const atOnce = 1 << 13 // assembly is not preempted
 	return c.share(len(dst), 0.3, func(from, to int) {
 		for i := from; i < to; i += atOnce {
-			widen(unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i]), min(atOnce, to-i))
+			c.widen16(x.DType(), dst[i:min(i+atOnce, to)], src[i:])
 		}
 	})
+}
+
+// widen16 converts a piece of float16 or bfloat16, which is not empty, to float32.
+func (c *Call) widen16(from tensor.DType, dst []float32, src []uint16) {
+	widen := c.Run.Kernel.Vec.Float16
+	if from == tensor.BFloat16 {
+		widen = c.Run.Kernel.Vec.BFloat16
+	}
+	widen(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[:len(dst)][0]), len(dst))
 }

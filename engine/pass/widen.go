@@ -40,7 +40,7 @@ func narrow(v *ir.Value) bool {
 
 // widens reports whether a node is to compute in float32 instead.
 func widens(n *ir.Node) bool {
-	known := n.Domain == "" && widenable[n.Op] || n.Domain == ops.Microsoft && spellings[n.Op] != nil
+	known := n.Domain == "" && widenable[n.Op] || n.Domain == ops.Microsoft && (spellings[n.Op] != nil || n.Op == "RotaryEmbedding")
 	return known && (slices.ContainsFunc(n.Inputs, narrow) || slices.ContainsFunc(n.Outputs, narrow))
 }
 

@@ -346,6 +346,11 @@ func NumRightUint32AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, 
 //go:noescape
 func NumRightUint64AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int)
 
+// NumMulInt64AVX2 takes blocks of 32 numbers, at least one. Blocks of a and b are stepA and stepB bytes apart; dst may be a or b.
+//
+//go:noescape
+func NumMulInt64AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int)
+
 // NumMinInt64AVX2 takes blocks of 32 numbers, at least one. Blocks of a and b are stepA and stepB bytes apart; dst may be a or b.
 //
 //go:noescape
@@ -435,6 +440,11 @@ func NumInt64ToInt32AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
 //
 //go:noescape
 func NumFloat32ToFloat16AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+
+// NumFloat32ToBFloat16AVX2 converts blocks of 32 numbers, at least one.
+//
+//go:noescape
+func NumFloat32ToBFloat16AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
 
 // NumInt32ToInt16AVX2 converts blocks of 32 numbers, at least one.
 //

@@ -2579,6 +2579,107 @@ block:
 	VZEROUPPER
 	RET
 
+// func NumMulInt64AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int)
+// Requires: AVX, AVX2
+TEXT ·NumMulInt64AVX2(SB), NOSPLIT, $0-48
+	MOVQ     dst+0(FP), DI
+	MOVQ     a+8(FP), SI
+	MOVQ     b+16(FP), BX
+	MOVQ     blocks+24(FP), DX
+	MOVQ     stepA+32(FP), R8
+	MOVQ     stepB+40(FP), R9
+	VPCMPEQD Y13, Y13, Y13
+	VPSLLQ   $0x3f, Y13, Y13
+
+block:
+	VMOVDQU  (SI), Y0
+	VMOVDQU  (BX), Y1
+	VPSHUFD  $0xb1, Y1, Y2
+	VPMULLD  Y2, Y0, Y2
+	VPSRLQ   $0x20, Y2, Y3
+	VPADDD   Y3, Y2, Y2
+	VPSLLQ   $0x20, Y2, Y2
+	VPMULUDQ Y1, Y0, Y0
+	VPADDQ   Y2, Y0, Y0
+	VMOVDQU  Y0, (DI)
+	VMOVDQU  32(SI), Y0
+	VMOVDQU  32(BX), Y1
+	VPSHUFD  $0xb1, Y1, Y2
+	VPMULLD  Y2, Y0, Y2
+	VPSRLQ   $0x20, Y2, Y3
+	VPADDD   Y3, Y2, Y2
+	VPSLLQ   $0x20, Y2, Y2
+	VPMULUDQ Y1, Y0, Y0
+	VPADDQ   Y2, Y0, Y0
+	VMOVDQU  Y0, 32(DI)
+	VMOVDQU  64(SI), Y0
+	VMOVDQU  64(BX), Y1
+	VPSHUFD  $0xb1, Y1, Y2
+	VPMULLD  Y2, Y0, Y2
+	VPSRLQ   $0x20, Y2, Y3
+	VPADDD   Y3, Y2, Y2
+	VPSLLQ   $0x20, Y2, Y2
+	VPMULUDQ Y1, Y0, Y0
+	VPADDQ   Y2, Y0, Y0
+	VMOVDQU  Y0, 64(DI)
+	VMOVDQU  96(SI), Y0
+	VMOVDQU  96(BX), Y1
+	VPSHUFD  $0xb1, Y1, Y2
+	VPMULLD  Y2, Y0, Y2
+	VPSRLQ   $0x20, Y2, Y3
+	VPADDD   Y3, Y2, Y2
+	VPSLLQ   $0x20, Y2, Y2
+	VPMULUDQ Y1, Y0, Y0
+	VPADDQ   Y2, Y0, Y0
+	VMOVDQU  Y0, 96(DI)
+	VMOVDQU  128(SI), Y0
+	VMOVDQU  128(BX), Y1
+	VPSHUFD  $0xb1, Y1, Y2
+	VPMULLD  Y2, Y0, Y2
+	VPSRLQ   $0x20, Y2, Y3
+	VPADDD   Y3, Y2, Y2
+	VPSLLQ   $0x20, Y2, Y2
+	VPMULUDQ Y1, Y0, Y0
+	VPADDQ   Y2, Y0, Y0
+	VMOVDQU  Y0, 128(DI)
+	VMOVDQU  160(SI), Y0
+	VMOVDQU  160(BX), Y1
+	VPSHUFD  $0xb1, Y1, Y2
+	VPMULLD  Y2, Y0, Y2
+	VPSRLQ   $0x20, Y2, Y3
+	VPADDD   Y3, Y2, Y2
+	VPSLLQ   $0x20, Y2, Y2
+	VPMULUDQ Y1, Y0, Y0
+	VPADDQ   Y2, Y0, Y0
+	VMOVDQU  Y0, 160(DI)
+	VMOVDQU  192(SI), Y0
+	VMOVDQU  192(BX), Y1
+	VPSHUFD  $0xb1, Y1, Y2
+	VPMULLD  Y2, Y0, Y2
+	VPSRLQ   $0x20, Y2, Y3
+	VPADDD   Y3, Y2, Y2
+	VPSLLQ   $0x20, Y2, Y2
+	VPMULUDQ Y1, Y0, Y0
+	VPADDQ   Y2, Y0, Y0
+	VMOVDQU  Y0, 192(DI)
+	VMOVDQU  224(SI), Y0
+	VMOVDQU  224(BX), Y1
+	VPSHUFD  $0xb1, Y1, Y2
+	VPMULLD  Y2, Y0, Y2
+	VPSRLQ   $0x20, Y2, Y3
+	VPADDD   Y3, Y2, Y2
+	VPSLLQ   $0x20, Y2, Y2
+	VPMULUDQ Y1, Y0, Y0
+	VPADDQ   Y2, Y0, Y0
+	VMOVDQU  Y0, 224(DI)
+	ADDQ     $+256, DI
+	ADDQ     R8, SI
+	ADDQ     R9, BX
+	DECQ     DX
+	JNZ      block
+	VZEROUPPER
+	RET
+
 // func NumMinInt64AVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, blocks int, stepA int, stepB int)
 // Requires: AVX, AVX2
 TEXT ·NumMinInt64AVX2(SB), NOSPLIT, $0-48
@@ -3410,6 +3511,84 @@ block:
 	VCVTPS2PH $0x00, Y2, 32(DI)
 	VMOVUPS   96(SI), Y3
 	VCVTPS2PH $0x00, Y3, 48(DI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DI
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func NumFloat32ToBFloat16AVX2(dst unsafe.Pointer, src unsafe.Pointer, blocks int)
+// Requires: AVX, AVX2
+TEXT ·NumFloat32ToBFloat16AVX2(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      src+8(FP), SI
+	MOVQ      blocks+16(FP), DX
+	VPCMPEQD  Y14, Y14, Y14
+	VPSRLD    $0x10, Y14, Y14
+	MOVQ      $0x0703060205010400, AX
+	VMOVQ     AX, X12
+	VPMOVZXBD X12, Y12
+	VPSLLD    $0x1f, Y14, Y10
+	VPXOR     Y11, Y11, Y11
+
+block:
+	VPSRLD    $0x01, Y14, Y9
+	VMOVUPS   (SI), Y0
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VPSRLD    $0x10, Y0, Y1
+	VPSRLD    $0x0e, Y9, Y8
+	VPAND     Y1, Y8, Y8
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y8, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x0e, Y9, Y8
+	VPSLLD    $0x06, Y8, Y8
+	VPOR      Y8, Y1, Y1
+	VPBLENDVB Y2, Y1, Y0, Y0
+	VMOVUPS   32(SI), Y3
+	VCMPPS    $0x03, Y3, Y3, Y5
+	VPSRLD    $0x10, Y3, Y4
+	VPSRLD    $0x0e, Y9, Y8
+	VPAND     Y4, Y8, Y8
+	VPADDD    Y9, Y3, Y3
+	VPADDD    Y8, Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSRLD    $0x0e, Y9, Y8
+	VPSLLD    $0x06, Y8, Y8
+	VPOR      Y8, Y4, Y4
+	VPBLENDVB Y5, Y4, Y3, Y3
+	VPACKUSDW Y3, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVDQU   Y0, (DI)
+	VPSRLD    $0x01, Y14, Y9
+	VMOVUPS   64(SI), Y0
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VPSRLD    $0x10, Y0, Y1
+	VPSRLD    $0x0e, Y9, Y8
+	VPAND     Y1, Y8, Y8
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y8, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x0e, Y9, Y8
+	VPSLLD    $0x06, Y8, Y8
+	VPOR      Y8, Y1, Y1
+	VPBLENDVB Y2, Y1, Y0, Y0
+	VMOVUPS   96(SI), Y3
+	VCMPPS    $0x03, Y3, Y3, Y5
+	VPSRLD    $0x10, Y3, Y4
+	VPSRLD    $0x0e, Y9, Y8
+	VPAND     Y4, Y8, Y8
+	VPADDD    Y9, Y3, Y3
+	VPADDD    Y8, Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSRLD    $0x0e, Y9, Y8
+	VPSLLD    $0x06, Y8, Y8
+	VPOR      Y8, Y4, Y4
+	VPBLENDVB Y5, Y4, Y3, Y3
+	VPACKUSDW Y3, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVDQU   Y0, 32(DI)
 	ADDQ      $+128, SI
 	ADDQ      $+64, DI
 	DECQ      DX

@@ -48,16 +48,25 @@ func Convert[D, S Number](u *Unit, dst []D, src []S) int {
 	return whole
 }
 
-// Halve rounds float32 to float16, halves to even, and returns how many numbers of a row it has
+// Half is a type of floats of 16 bits.
+type Half uint8
+
+// The types: IEEE 754's, and the upper half of a float32.
+const (
+	Float16 Half = iota
+	BFloat16
+)
+
+// Halve rounds float32 to 16 bits, halves to even, and returns how many numbers of a row it has
 // converted, whole blocks at most.
-func Halve(u *Unit, dst []uint16, src []float32) int {
+func Halve(u *Unit, to Half, dst []uint16, src []float32) int {
 	src = src[:len(dst)]
 	whole := len(dst) / block * block
-	if u.halve == nil {
+	if u.halve[to] == nil {
 		return 0
 	}
 	for i := 0; i < whole; i += atOnce {
-		u.halve(unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i]), min(whole-i, atOnce)/block)
+		u.halve[to](unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i]), min(whole-i, atOnce)/block)
 	}
 	return whole
 }

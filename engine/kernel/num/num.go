@@ -85,7 +85,7 @@ type Unit struct {
 	compare [relations][kinds]rows // dst is bytes, 1 or 0
 	join    [pairs][kinds]rows
 	convert [kinds][kinds]converter // from one kind to another
-	halve   converter               // from float32 to float16
+	halve   [2]converter            // from float32 to Half
 	choose  [4]chooser              // by size: 1, 2, 4 and 8 bytes
 }
 

@@ -82,9 +82,19 @@ func TestConvert(t *testing.T) {
 			rng := rand.New(rand.NewSource(1))
 			for _, n := range lengths {
 				src, dst := row[float32](t, rng, n), beside[uint16](t, n)
-				for i := range num.Halve(k.Num, dst, src) {
+				for i := range src { // also between two numbers of 16 bits, and NaN of all kinds
+					if i%3 == 0 {
+						src[i] = math.Float32frombits(rng.Uint32()&^0xffff | []uint32{0x7fff, 0x8000, 0x8001, 0}[rng.Intn(4)])
+					}
+				}
+				for i := range num.Halve(k.Num, num.Float16, dst, src) {
 					if want := tensor.ToFloat16(src[i]); dst[i] != uint16(want) {
 						t.Fatalf("%d numbers, number %d: %v gave %x, want %x", n, i, src[i], dst[i], want)
+					}
+				}
+				for i := range num.Halve(k.Num, num.BFloat16, dst, src) {
+					if want := tensor.ToBFloat16(src[i]); dst[i] != uint16(want) {
+						t.Fatalf("%d numbers, number %d: %v gave %x in bfloat16, want %x", n, i, src[i], dst[i], want)
 					}
 				}
 			}

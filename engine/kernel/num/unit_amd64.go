@@ -26,7 +26,7 @@ var AVX2 = Unit{
 	join: [pairs][kinds]rows{
 		Add: bySize(amd64.NumAddInt8AVX2, amd64.NumAddInt16AVX2, amd64.NumAddInt32AVX2, amd64.NumAddInt64AVX2, amd64.NumAddFloat64AVX2),
 		Sub: bySize(amd64.NumSubInt8AVX2, amd64.NumSubInt16AVX2, amd64.NumSubInt32AVX2, amd64.NumSubInt64AVX2, amd64.NumSubFloat64AVX2),
-		Mul: bySize(nil, amd64.NumMulInt16AVX2, amd64.NumMulInt32AVX2, nil, amd64.NumMulFloat64AVX2),
+		Mul: bySize(nil, amd64.NumMulInt16AVX2, amd64.NumMulInt32AVX2, amd64.NumMulInt64AVX2, amd64.NumMulFloat64AVX2),
 		Div: {Float64: amd64.NumDivFloat64AVX2},
 		Min: {
 			amd64.NumMinInt8AVX2, amd64.NumMinInt16AVX2, amd64.NumMinInt32AVX2, amd64.NumMinInt64AVX2,
@@ -62,7 +62,7 @@ var AVX2 = Unit{
 		Float32: {Int32: amd64.NumFloat32ToInt32AVX2, Float64: amd64.NumFloat32ToFloat64AVX2},
 		Float64: {Float32: amd64.NumFloat64ToFloat32AVX2},
 	},
-	halve:  amd64.NumFloat32ToFloat16AVX2,
+	halve:  [2]converter{amd64.NumFloat32ToFloat16AVX2, amd64.NumFloat32ToBFloat16AVX2},
 	choose: [4]chooser{amd64.NumChoose8AVX2, amd64.NumChoose16AVX2, amd64.NumChoose32AVX2, amd64.NumChoose64AVX2},
 }
 

@@ -215,6 +215,16 @@ func (k numKernels) joins() {
 	} {
 		k.join(f.name, f.size, func(a, b reg.VecPhysical) { f.op(b, a, a) })
 	}
+	k.join("MulInt64", 8, func(a, b reg.VecPhysical) { // low·low + (low·high + high·low)·2^32
+		cross, upper := k.r[2], k.r[3]
+		k.VPSHUFD(operand.U8(0xb1), b, cross)
+		k.VPMULLD(cross, a, cross)
+		k.VPSRLQ(operand.U8(32), cross, upper)
+		k.VPADDD(upper, cross, cross)
+		k.VPSLLQ(operand.U8(32), cross, cross)
+		k.VPMULUDQ(b, a, a)
+		k.VPADDQ(cross, a, a)
+	})
 	k.wideExtremes()
 }
 

@@ -46,6 +46,29 @@ func (k numKernels) conversions() {
 		k.VMOVUPS(at(reg.RSI, 32*i), k.r[i])
 		k.VCVTPS2PH(operand.U8(0), k.r[i], at(reg.RDI, 16*i))
 	}, 4, nil)
+	k.convert("Float32ToBFloat16", 128, 64, func(i int) {
+		// (x + 0x7fff + the lowest bit that stays) >> 16; of NaN the bits that stay, one of them set
+		half, quiet := k.r[9], k.r[8]
+		k.VPSRLD(operand.U8(1), k.r[orderReg], half)
+		for j := range 2 {
+			x, y, nan := k.r[3*j], k.r[3*j+1], k.r[3*j+2]
+			k.VMOVUPS(at(reg.RSI, 64*i+32*j), x)
+			k.VCMPPS(unordered, x, x, nan)
+			k.VPSRLD(operand.U8(16), x, y)
+			k.VPSRLD(operand.U8(14), half, quiet) // 1
+			k.VPAND(y, quiet, quiet)
+			k.VPADDD(half, x, x)
+			k.VPADDD(quiet, x, x)
+			k.VPSRLD(operand.U8(16), x, x)
+			k.VPSRLD(operand.U8(14), half, quiet)
+			k.VPSLLD(operand.U8(6), quiet, quiet)
+			k.VPOR(quiet, y, y)
+			k.VPBLENDVB(nan, y, x, x)
+		}
+		k.VPACKUSDW(k.r[3], k.r[0], k.r[0])
+		k.VPERMQ(operand.U8(0xd8), k.r[0], k.r[0])
+		k.VMOVDQU(k.r[0], at(reg.RDI, 32*i))
+	}, 2, nil)
 	k.convert("Int32ToInt16", 128, 64, func(i int) {
 		a, b, mask := k.r[2*i], k.r[2*i+1], k.r[orderReg]
 		k.VPAND(at(reg.RSI, 64*i), mask, a)
