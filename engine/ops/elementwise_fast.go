@@ -94,6 +94,9 @@ func (op elementwise) EvalFast(c *Call) (bool, error) {
 		return true, c.integers(x, steps)
 	}
 	if op.f64 != nil && x.DType() == tensor.Float64 && c.Run.Kernel != nil {
+		if loop := loops64[c.Node.Op]; loop != nil && c.Node.Domain == "" {
+			return true, castRows(c, x, tensor.Float64, loop)
+		}
 		return true, mapRows(c, x, 5, op.f64)
 	}
 	if c.vec(x) == nil || op.f64 == nil {
@@ -110,6 +113,49 @@ func (op elementwise) EvalFast(c *Call) (bool, error) {
 		return true, c.mapTo(m, x)
 	}
 	return true, mapRows(c, x, 15, func(v float32) float32 { return float32(op.f64(float64(v))) })
+}
+
+// loops64 lists functions of one float64 that cost less than a call of a function.
+var loops64 = map[string]func(dst, src []float64){
+	"Abs": func(dst, src []float64) {
+		for i, v := range src {
+			dst[i] = math.Abs(v)
+		}
+	},
+	"Neg": func(dst, src []float64) {
+		for i, v := range src {
+			dst[i] = -v
+		}
+	},
+	"Sign": func(dst, src []float64) {
+		for i, v := range src {
+			s := math.Copysign(1, v)
+			if v == 0 || v != v {
+				s = v
+			}
+			dst[i] = s
+		}
+	},
+	"Sqrt": func(dst, src []float64) {
+		for i, v := range src {
+			dst[i] = math.Sqrt(v)
+		}
+	},
+	"Floor": func(dst, src []float64) {
+		for i, v := range src {
+			dst[i] = math.Floor(v)
+		}
+	},
+	"Ceil": func(dst, src []float64) {
+		for i, v := range src {
+			dst[i] = math.Ceil(v)
+		}
+	},
+	"Round": func(dst, src []float64) {
+		for i, v := range src {
+			dst[i] = math.RoundToEven(v)
+		}
+	},
 }
 
 // mapRows sets output 0 to f of each element of x; unit is its time in nanoseconds.
