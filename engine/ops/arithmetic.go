@@ -123,13 +123,30 @@ func intPower(x, n int64) int64 {
 func newMod(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	if a.Bool("fmod", false) {
-		return binaryOp{binary{math.Mod, remainder[int64], remainder[uint64]}}, a.Err()
+		return binaryOp{binary{modulo, remainder[int64], remainder[uint64]}}, a.Err()
 	}
 	return binaryOp{binary{floorMod, floorModInt, remainder[uint64]}}, a.Err()
 }
 
+// modulo is math.Mod, which takes a step for each bit of the quotient. That is not needed where the
+// quotient is an integer in float64: truncated, it is at most one too large, and what it leaves is exact.
+func modulo(a, b float64) float64 {
+	q := math.Trunc(a / b)
+	switch {
+	case !(math.Abs(q) < 1<<50): // also 0 and NaN as b, and infinities and NaN as a
+		return math.Mod(a, b)
+	case q == 0:
+		return a
+	}
+	r := math.FMA(-q, b, a)
+	if r != 0 && math.Signbit(r) != math.Signbit(a) {
+		r += math.Copysign(b, a)
+	}
+	return math.Copysign(r, a)
+}
+
 func floorMod(a, b float64) float64 {
-	r := math.Mod(a, b)
+	r := modulo(a, b)
 	if r != 0 && (r < 0) != (b < 0) {
 		r += b
 	}

@@ -20,6 +20,13 @@ func (op binaryOp) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
 	if pair, ok := joins[c.Node.Op]; ok {
 		return c.join(pair, a, b)
 	}
+	if op.f64 != nil && c.vec(a, b) != nil { // Mod, SwiGLU
+		y, err := c.broadcast(tensor.Float32, a, b)
+		if err != nil {
+			return true, err
+		}
+		return true, zipRows(c, y, a, b, func(a, b float32) float32 { return float32(op.f64(float64(a), float64(b))) })
+	}
 	return op.evalInts(c, a, b)
 }
 

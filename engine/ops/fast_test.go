@@ -264,6 +264,9 @@ func TestFastBinary(t *testing.T) {
 			}
 		}
 	}
+	for _, in := range [][]*tensor.Tensor{list(special(1, 40, 50), special(2, 50)), list(special(3, 3, 700), tensor.Scalar(float32(0.1)))} {
+		fastRow{op: "Mod", version: 13, attrs: attrs{"fmod": 1}, in: in}.check(t)
+	}
 	fastRow{op: "PRelu", version: 9, in: list(special(1, 2, 5, 7, 7), special(2, 5, 1, 1))}.check(t)
 	fastRow{op: "PRelu", version: 9, in: list(random(1, 2, 3, 5), tensor.Of([]float32{float32(math.Inf(1)), float32(math.NaN()), 1}, 3, 1))}.check(t)
 	fastRow{op: "PRelu", version: 9, in: list(special(1, 2, 5, 7), special(2, 7)), plain: true}.check(t)
