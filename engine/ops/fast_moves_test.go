@@ -378,6 +378,9 @@ func TestFastQuantize(t *testing.T) {
 		for _, to := range []tensor.DType{tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16} {
 			scales, zeros := random(3, scale...), as(to, counted[int64](5, 0, scale...))
 			fastRow{op: "QuantizeLinear", version: 21, attrs: a, in: list(special(5, x...), scales, zeros)}.check(t)
+			for _, d := range []tensor.DType{tensor.Float16, tensor.BFloat16} {
+				fastRow{op: "QuantizeLinear", version: 21, attrs: a, in: list(as(d, special(5, x...)), as(d, scales), zeros)}.check(t)
+			}
 		}
 	})
 	fastRow{op: "QuantizeLinear", version: 13, in: list(special(1, 70), tensor.Scalar(float32(0.1)))}.check(t)

@@ -17,14 +17,14 @@ const (
 	codeTime  = 0.3
 )
 
-// EvalFast quantises float32 to integers of 8 and 16 bits.
+// EvalFast quantises float32, and floats of 16 bits by way of it, to integers of 8 and 16 bits.
 func (op quantize) EvalFast(c *Call) (bool, error) {
 	x, scale, zero := c.In[0], c.In[1], c.input(2)
 	to := op.target(tensor.Invalid)
 	if zero != nil {
 		to = op.target(zero.DType())
 	}
-	if c.vec(x, scale) == nil || !codeTypes.Is(to) {
+	if c.Run.Kernel == nil || !codeTypes.Is(to) || !quantizedFloats.Is(x.DType()) || !quantizedFloats.Is(scale.DType()) {
 		return false, nil
 	}
 	rows, err := op.rows(c, x, scale, zero)
@@ -35,33 +35,40 @@ func (op quantize) EvalFast(c *Call) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	src := tensor.Data[float32](x)
 	switch to {
 	case tensor.Uint8:
-		return true, quantizeRows[uint8](c, rows, y, src)
+		return true, quantizeRows[uint8](c, rows, y, x)
 	case tensor.Int8:
-		return true, quantizeRows[int8](c, rows, y, src)
+		return true, quantizeRows[int8](c, rows, y, x)
 	case tensor.Uint16:
-		return true, quantizeRows[uint16](c, rows, y, src)
+		return true, quantizeRows[uint16](c, rows, y, x)
 	}
-	return true, quantizeRows[int16](c, rows, y, src)
+	return true, quantizeRows[int16](c, rows, y, x)
 }
 
-// codeTypes are the integers of 8 and 16 bits.
-var codeTypes = tensor.Types(tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16)
+// codeTypes are the integers of 8 and 16 bits, and quantizedFloats the types that kernels make them of.
+var (
+	codeTypes       = tensor.Types(tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16)
+	quantizedFloats = tensor.Types(tensor.Float32, tensor.Float16, tensor.BFloat16)
+)
 
-func quantizeRows[D int8 | uint8 | int16 | uint16](c *Call, rows *scaledRows, y *tensor.Tensor, src []float32) error {
+func quantizeRows[D int8 | uint8 | int16 | uint16](c *Call, rows *scaledRows, y, x *tensor.Tensor) error {
 	k, v, dst := c.Run.Kernel, c.vec(), tensor.Data[D](y)
 	low, high, _ := integerRange(y.DType())
 	return rows.share(c, codeTime, func(at, n int, scale, zero []float32) {
-		if y.DType().Size() == 1 && len(scale) == 1 {
-			k.QuantizeRow(y.Bytes()[at:at+n], src[at:at+n], scale[0], uint8(zero[0]-float32(low)), uint8(-low))
-			return
-		}
 		row := codeRows.Get().(*[codePiece]float32)
 		defer codeRows.Put(row)
-		part, codes := row[:n], dst[at:at+n]
-		v.Zip(num.Div, part, src[at:at+n], scale)
+		src, part, codes := row[:n], row[:n], dst[at:at+n]
+		if x.DType() == tensor.Float32 {
+			src = tensor.Data[float32](x)[at : at+n]
+		} else {
+			c.widen16(x.DType(), src, words[uint16](x)[at:])
+		}
+		if y.DType().Size() == 1 && len(scale) == 1 {
+			k.QuantizeRow(y.Bytes()[at:at+n], src, scale[0], uint8(zero[0]-float32(low)), uint8(-low))
+			return
+		}
+		v.Zip(num.Div, part, src, scale)
 		v.Apply(vec.Round, part, part, 0, 0)
 		if rows.shifted {
 			v.Zip(num.Add, part, part, zero)
