@@ -143,13 +143,19 @@ func dequantizeRows[S int8 | uint8 | int16 | uint16](c *Call, rows *scaledRows, 
 
 // dequantizeSums multiplies in float64, as float32 does not hold all of int32.
 func dequantizeSums(c *Call, rows *scaledRows, dst []float32, src []int32) error {
-	return rows.share(c, 2*codeTime, func(at, n int, scale, zero []float32) {
-		step := min(1, len(scale)-1)
-		for i, x := range src[at : at+n] {
-			dst[at+i] = float32((float64(x) - float64(zero[i*step])) * float64(scale[i*step]))
-		}
+	widen, narrow, widenScale := through(c, convert[int32, float64]), through(c, convert[float64, float32]), through(c, convert[float32, float64])
+	return rows.share(c, 2*codeTime, func(at, n int, scale, _ []float32) {
+		product, by := doubleRows.Get().(*[codePiece]float64), doubleRows.Get().(*[codePiece]float64)
+		defer doubleRows.Put(product)
+		defer doubleRows.Put(by)
+		widen(product[:n], src[at:at+n])
+		widenScale(by[:len(scale)], scale)
+		num.Join(c.Run.Kernel.Num, num.Mul, product[:n], product[:n], by[:len(scale)])
+		narrow(dst[at:at+n], product[:n])
 	})
 }
+
+var doubleRows = sync.Pool{New: func() any { return new([codePiece]float64) }}
 
 // scaledRows are the elements of a tensor with their scales and zero points in float32. (Zero points of
 // int32 are 0.)
