@@ -9,7 +9,7 @@ import (
 
 // double writes functions of float32 that are computed in float64 and rounded once at the end: a
 // result differs from the exact one, rounded, only where the last bit hangs by less than their error of
-// some 1e-11. Register 0 is the argument and the result of a body, 1 to 5 are free.
+// at most 4e-10. Register 0 is the argument and the result of a body, 1 to 5 are free.
 type double struct{ row }
 
 // Registers of the loops: a vector of arguments, of second ones and of results, and a half of
@@ -141,9 +141,8 @@ func (k double) op(plain, repeated func(...operand.Op), v float64, x, d reg.VecP
 	k.pick(plain, repeated)(k.double(v), x, d)
 }
 
-// add, mul: d = x+v, x·v. times: d = d·x + v. minus: d = d - x·v.
+// add: d = x + v. times: d = d·x + v. minus: d = d - x·v.
 func (k double) add(v float64, x, d reg.VecPhysical) { k.op(k.VADDPD, k.VADDPD_BCST, v, x, d) }
-func (k double) mul(v float64, x, d reg.VecPhysical) { k.op(k.VMULPD, k.VMULPD_BCST, v, x, d) }
 func (k double) times(v float64, x, d reg.VecPhysical) {
 	k.op(k.VFMADD213PD, k.VFMADD213PD_BCST, v, x, d)
 }
@@ -199,9 +198,9 @@ var (
 var sines = []float64{0.9999999999788239, -0.16666666608766198, 0.00833333071840896, -0.00019840832555393165, 2.7523957534941745e-06, -2.3868108489644158e-08}
 
 // sine replaces x, |x| ≤ 2^30, by sin(x + π·shift), where shift is 0 or 1/2: with k = round(x/π + shift)
-// and r = x - (k-shift)·π, |r| ≤ π/2, it is sin r, negated if k is odd. π is in two parts: multiply-adds
-// round the product with neither, and what they leave of r is exact to 2^-75, while no float32 other
-// than 0 is as near as 2^-35 to a multiple of π/2.
+// and r = x - (k-shift)·π, |r| ≤ π/2, it is sin r, negated if k is odd. π is in two parts, whose products
+// multiply-adds do not round: what they leave of r is exact to 2^-75, while no float32 is nearer than
+// 2^-35 to a multiple of π/2 other than 0.
 func (k double) sine(shift float64) {
 	const low = 1.2246467991473532e-16 // π - float64(π)
 	r := k.r
