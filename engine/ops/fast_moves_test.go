@@ -226,24 +226,30 @@ func TestFastGridSample(t *testing.T) {
 	for i := range tensor.Data[float32](inside) {
 		tensor.Data[float32](inside)[i] *= 0.1
 	}
-	for _, mode := range []string{"linear", "nearest"} {
+	infinite := random(1, 2, 3, 20, 33) // in the corner, which stands for what is outside
+	tensor.Data[float32](infinite)[0] = float32(math.Inf(1))
+	volumes := random(4, 2, 5, 9, 7, 3)
+	copy(tensor.Data[float32](volumes), tensor.Data[float32](grid)[:40])
+	for _, mode := range []string{"linear", "nearest", "cubic"} {
 		for _, padding := range []string{"zeros", "border", "reflection"} {
 			for corners := range 2 {
 				a := attrs{"mode": mode, "padding_mode": padding, "align_corners": corners}
 				for _, g := range list(grid, inside) {
 					fastRow{op: "GridSample", version: 20, attrs: a, in: list(random(1, 2, 3, 20, 33), g), relative: 2e-6, absolute: 2e-6}.check(t)
 				}
+				fastRow{op: "GridSample", version: 20, attrs: a, in: list(infinite, grid), relative: 2e-6, absolute: 2e-6}.check(t)
+				fastRow{op: "GridSample", version: 20, attrs: a, in: list(random(1, 2, 3, 6, 10, 11), volumes), relative: 4e-6, absolute: 4e-6}.check(t)
 			}
 		}
 	}
 }
 
 func TestFastCumSum(t *testing.T) {
-	for _, shape := range [][]int{{7}, {3, 50}, {4, 9, 33}} {
+	for _, shape := range [][]int{{7}, {3, 50}, {4, 9, 33}, {5, 2*stripWidth + 3}} {
 		for axis := range shape {
 			for flags := range 4 {
 				a := attrs{"exclusive": flags & 1, "reverse": flags >> 1}
-				for _, x := range list(random(1, shape...), counted[int64](100, 50, shape...), counted[int32](100, 50, shape...)) {
+				for _, x := range list(random(1, shape...), as(tensor.Float64, random(1, shape...)), counted[int64](100, 50, shape...), counted[int32](100, 50, shape...)) {
 					fastRow{op: "CumSum", version: 14, attrs: a, in: list(x, tensor.Scalar(int64(axis)))}.check(t)
 				}
 			}

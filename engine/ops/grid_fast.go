@@ -13,8 +13,22 @@ import (
 // which weights. They are computed once and used for all channels.
 type gridWork struct {
 	taps    vec.Taps
-	outside bool // some taps have index -1 (value 0)
+	outside bool        // some taps are outside the image
+	axes    [3]gridAxis // those along each dimension, of which the taps are products
+	at      [gridPiece]int
+	factor  [gridPiece]float64
 }
+
+// gridAxis holds the taps of positions along one dimension.
+type gridAxis struct {
+	at     [4][gridPiece]int // their pixels times the stride, gridOutside if there is none
+	factor [4][gridPiece]float64
+}
+
+const (
+	gridPiece   = 256      // positions that are sampled at a time
+	gridOutside = -1 << 40 // whatever is added for other dimensions, the sum is negative
+)
 
 var gridWorks = sync.Pool{New: func() any { return new(gridWork) }}
 
@@ -26,12 +40,12 @@ func (s *gridWork) room(per, n int) {
 	s.taps.Per, s.taps.Index, s.taps.Weight = per, s.taps.Index[:per*n], s.taps.Weight[:per*n]
 }
 
-// EvalFast samples two-dimensional float32 images: the taps of a position are
+// EvalFast samples float32 images of two and three dimensions: the taps of a position are
 // used for all channels.
 func (op *gridSample) EvalFast(c *Call) (bool, error) {
 	x, grid := c.In[0], c.In[1]
 	v := c.vec(x, grid)
-	if v == nil || op.mode == "cubic" || x.Rank() != 4 {
+	if v == nil {
 		return false, nil
 	}
 	facts, err := op.Infer(factsOf(c.In))
@@ -39,8 +53,9 @@ func (op *gridSample) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	shape, _ := facts[0].Shape.Ints()
-	channels, h, w := x.Dim(1), x.Dim(2), x.Dim(3)
-	if h*w > math.MaxInt32 {
+	channels, size := x.Dim(1), x.Shape()[2:]
+	pixels := tensor.MustCount(size)
+	if pixels > math.MaxInt32 {
 		return false, nil
 	}
 	y, err := c.output(tensor.Float32, shape...)
@@ -51,64 +66,109 @@ func (op *gridSample) EvalFast(c *Call) (bool, error) {
 		return true, fmt.Errorf("the image is empty: its shape is %v", x.Shape())
 	}
 	src, dst, at := tensor.Data[float32](x), tensor.Data[float32](y), tensor.Data[float32](grid)
-	const piece = 512 // positions
-	places := shape[2] * shape[3]
+	const piece = gridPiece
+	places, taps := tensor.MustCount(shape[2:]), float64(op.tapCount(len(size)))
 	pieces := (places + piece - 1) / piece
-	return true, c.share(x.Dim(0)*pieces, piece*(40+4*float64(channels)), func(from, to int) {
+	return true, c.share(x.Dim(0)*pieces, piece*(20+taps*(5+float64(channels))), func(from, to int) {
 		work := gridWorks.Get().(*gridWork)
 		defer gridWorks.Put(work)
 		for i := from; i < to; i++ {
 			n, first := i/pieces, i%pieces*piece
 			count := min(piece, places-first)
-			op.tapsAt(work, at[2*(n*places+first):][:2*count], h, w)
+			where := at[len(size)*(n*places+first):][:len(size)*count]
+			op.tapsAt(work, where, size, 0)
 			for ch := range channels {
-				plane := src[(n*channels+ch)*h*w:][:h*w]
+				plane := src[(n*channels+ch)*pixels:][:pixels]
 				out := dst[(n*channels+ch)*places+first:][:count]
-				if work.outside {
-					pickInside(out, plane, &work.taps)
-				} else {
+				if !work.outside || plane[0]-plane[0] == 0 {
 					v.PickSums(out, plane, &work.taps)
+					continue
 				}
+				// The pixel that stands for those outside is infinite or NaN, and so would be its
+				// products with 0.
+				op.tapsAt(work, where, size, -1)
+				pickInside(out, plane, &work.taps)
+				op.tapsAt(work, where, size, 0)
 			}
 		}
 	})
 }
 
-// tapsAt computes the taps of positions given as pairs of x and y: one for mode nearest, four for
-// linear.
-func (op *gridSample) tapsAt(s *gridWork, at []float32, h, w int) {
-	n := len(at) / 2
-	s.outside = false
-	if s.room(4, n); op.mode == "nearest" {
-		s.room(1, n)
+// tapCount is the number of taps of a position in an image of so many dimensions.
+func (op *gridSample) tapCount(rank int) int {
+	switch op.mode {
+	case "nearest":
+		return 1
+	case "linear":
+		return 1 << rank
 	}
-	for i := range n {
-		x, y := op.locate(float64(at[2*i]), w), op.locate(float64(at[2*i+1]), h)
-		reach := math.Abs(x) < 1<<40 && math.Abs(y) < 1<<40
-		bx, by := math.Floor(x), math.Floor(y)
-		fx, fy := x-bx, y-by
-		for t := range s.taps.Per {
-			index, weight := int32(-1), (1-fx)*(1-fy)
-			switch t {
-			case 1:
-				weight = fx * (1 - fy)
-			case 2:
-				weight = (1 - fx) * fy
-			case 3:
-				weight = fx * fy
+	return 1 << (2 * rank)
+}
+
+// tapsAt computes the taps of positions given by their coordinates, those along the last dimension
+// first. Taps outside the image have weight 0 and the index outside.
+func (op *gridSample) tapsAt(s *gridWork, at []float32, size []int, outside int32) {
+	rank, each, stride := len(size), op.tapCount(1), 1
+	n, last := len(at)/rank, rank-1
+	for d := last; d >= 0; d-- {
+		for i := range n {
+			op.along(&s.axes[d], i, op.locate(float64(at[i*rank+last-d]), size[d]), size[d], stride)
+		}
+		stride *= size[d]
+	}
+	s.room(op.tapCount(rank), n)
+	s.outside = false
+	for t := range s.taps.Per {
+		from := s.taps.Per / each
+		copy(s.at[:n], s.axes[0].at[t/from][:])
+		copy(s.factor[:n], s.axes[0].factor[t/from][:])
+		for d := 1; d < last; d++ {
+			from /= each
+			pixel, factor := &s.axes[d].at[t/from%each], &s.axes[d].factor[t/from%each]
+			for i := range n {
+				s.at[i] += pixel[i]
+				s.factor[i] *= factor[i]
 			}
-			if s.taps.Per == 1 {
-				weight = 1
+		}
+		pixel, factor := s.axes[last].at[t%each][:n], s.axes[last].factor[t%each][:n]
+		index, weight := s.taps.Index[t*n:][:n], s.taps.Weight[t*n:][:n]
+		for i := range index {
+			place, w := s.at[i]+pixel[i], float32(s.factor[i]*factor[i])
+			index[i], weight[i] = int32(place), w
+			if place < 0 {
+				index[i], weight[i], s.outside = outside, 0, true
 			}
-			if reach {
-				px, okX := op.index(int(bx)+t&1, w)
-				py, okY := op.index(int(by)+t>>1, h)
-				if okX && okY {
-					index = int32(py*w + px)
-				}
+		}
+	}
+}
+
+// along sets the taps along one dimension of n pixels of position i, which is at v.
+func (op *gridSample) along(a *gridAxis, i int, v float64, n, stride int) {
+	count, base := 1, math.Floor(v)
+	f := v - base
+	switch op.mode {
+	case "nearest":
+		a.factor[0][i] = 1
+	case "linear":
+		count, a.factor[0][i], a.factor[1][i] = 2, 1-f, f
+	default:
+		k := resize{cubicA: -0.75}
+		count, base = 4, base-1
+		a.factor[0][i], a.factor[1][i], a.factor[2][i], a.factor[3][i] = k.cubic(1+f), k.cubic(f), k.cubic(1-f), k.cubic(2-f)
+	}
+	if base >= 0 && base+float64(count) <= float64(n) {
+		for t := range count {
+			a.at[t][i] = (int(base) + t) * stride
+		}
+		return
+	}
+	reach := math.Abs(v) < 1<<40 // false of NaN and of values too large for an index
+	for t := range count {
+		a.at[t][i] = gridOutside
+		if reach {
+			if pixel, ok := op.index(int(base)+t, n); ok {
+				a.at[t][i] = pixel * stride
 			}
-			s.outside = s.outside || index < 0
-			s.taps.Index[t*n+i], s.taps.Weight[t*n+i] = index, float32(weight)
 		}
 	}
 }
