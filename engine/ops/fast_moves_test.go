@@ -121,11 +121,30 @@ func TestFastScatter(t *testing.T) {
 		for _, make := range []func(shape ...int) *tensor.Tensor{
 			func(shape ...int) *tensor.Tensor { return special(1, shape...) },
 			func(shape ...int) *tensor.Tensor { return counted[int64](100, 3, shape...) },
+			func(shape ...int) *tensor.Tensor { return counted[int32](100, 3, shape...) },
+			func(shape ...int) *tensor.Tensor { return as(tensor.Float64, special(1, shape...)) },
 		} {
 			dim := s.data[(s.axis+len(s.data))%len(s.data)]
 			idx := counted[int64](2*max(dim, 1), max(dim, 1), s.index...) // from -dim to dim-1
-			fastRow{op: "ScatterElements", version: 16, attrs: attrs{"axis": s.axis}, in: list(make(s.data...), idx, make(s.index...))}.check(t)
+			for _, reduce := range []string{"none", "add", "mul", "max", "min"} {
+				fastRow{op: "ScatterElements", version: 18, attrs: attrs{"axis": s.axis, "reduction": reduce}, in: list(make(s.data...), idx, make(s.index...))}.check(t)
+			}
 			fastRow{op: "GatherElements", version: 13, attrs: attrs{"axis": s.axis}, in: list(make(s.data...), idx)}.check(t)
+		}
+	}
+	for _, s := range []struct{ data, index []int }{{[]int{9}, []int{20, 1}}, {[]int{9, 70}, []int{30, 1}}, {[]int{9, 7}, []int{4, 5, 2}}, {[]int{3, 4}, []int{0, 1}}} {
+		x := special(1, s.data...)
+		k := s.index[len(s.index)-1]
+		least := slices.Min(s.data[:k])
+		idx := counted[int64](2*least, least, s.index...)
+		updates := random(2, append(slices.Clone(s.index[:len(s.index)-1]), s.data[k:]...)...)
+		for _, d := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int32, tensor.Int64} {
+			for _, reduce := range []string{"none", "add", "mul", "max", "min"} {
+				if d == tensor.Int32 || d == tensor.Int64 {
+					x = counted[int32](100, 50, s.data...)
+				}
+				fastRow{op: "ScatterND", version: 18, attrs: attrs{"reduction": reduce}, in: list(as(d, x), idx, as(d, updates))}.check(t)
+			}
 		}
 	}
 	for op, in := range map[string][]*tensor.Tensor{"ScatterElements": list(random(1, 3), nil, random(2, 2)), "GatherElements": list(random(1, 3), nil)} {

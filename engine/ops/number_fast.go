@@ -1,7 +1,9 @@
 package ops
 
 import (
+	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/kernel/num"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -127,3 +129,14 @@ func pairRows[T num.Number, R any](c *Call, unit float64, shape []int, dst []R, 
 		row(dst[at[0]:at[0]+n], x[at[1]:][:max(1, n*stepX)], z[at[2]:][:max(1, n*stepZ)])
 	})
 }
+
+// joinRow sets dst = a ∘ b, which may be sum, product, least or largest, with the kernels for the type.
+func joinRow[T num.Number](k *kernel.Rung, op num.Pair, dst, a, b []T) {
+	if to, ok := any(dst).([]float32); ok {
+		k.Vec.Zip(floatPairs[op], to, any(a).([]float32), any(b).([]float32))
+		return
+	}
+	num.Join(k.Num, op, dst, a, b)
+}
+
+var floatPairs = [...]vec.Pair{num.Add: vec.Add, num.Mul: vec.Mul, num.Min: vec.Min, num.Max: vec.Max}
