@@ -22,14 +22,14 @@ func (c *Call) move(w *walk, y, x *tensor.Tensor) error {
 		return moveRows(c, w, dst, src)
 	case 2:
 		dst, src := words[uint16](y), words[uint16](x)
-		if s := w.squares(); s != nil && min(s.rows, s.columns) >= 4 {
+		if s := w.squares(); s != nil && min(s.rows, s.columns) > 4 {
 			return s.move(c, 0.4, func(y, x, rows, columns int) { transposeHalves(dst[y:], src[x:], s.dstRow, s.srcRow, rows, columns) })
 		}
 		return moveRows(c, w, dst, src)
 	case 4:
 		dst, src := words[uint32](y), words[uint32](x)
 		if c.Run.Kernel != nil {
-			if s := w.squares(); s != nil && min(s.rows, s.columns) >= 4 {
+			if s := w.squares(); s != nil && min(s.rows, s.columns) > 4 {
 				return s.move(c, 0.3, func(y, x, rows, columns int) {
 					c.Run.Kernel.Vec.TransposeMatrix(dst[y:], src[x:], s.dstRow, s.srcRow, rows, columns)
 				})
@@ -149,16 +149,21 @@ func (w *walk) squares() *squares {
 }
 
 // bandWidth and bandRows are the numbers of columns and rows of src that are
-// transposed at a time: a block stays in the cache.
+// transposed at a time: a block stays in the cache. Of few rows, as many more columns do.
 const (
 	bandWidth = 64
 	bandRows  = 512
+	bandFew   = 4
 )
 
-// move transposes in bands of bandWidth columns: block transposes rows and columns of
+// move transposes in bands of columns: block transposes rows and columns of
 // src from element x on, to element y of dst on, in unit nanoseconds for each element.
 func (s *squares) move(c *Call, unit float64, block func(y, x, rows, columns int)) error {
-	bands := (s.columns + bandWidth - 1) / bandWidth
+	width := bandWidth
+	if s.rows <= bandFew {
+		width *= bandRows / bandFew
+	}
+	bands := (s.columns + width - 1) / width
 	// The bands are another dimension of the shared walk.
 	w := &walk{start: s.rest.start, strides: make([][]int, 3)}
 	last := len(s.rest.dims) - 1
@@ -167,11 +172,11 @@ func (s *squares) move(c *Call, unit float64, block func(y, x, rows, columns int
 	for k := range 2 {
 		w.strides[k] = append(append(w.strides[k], s.rest.strides[k][:last]...), 0, 0)
 	}
-	w.strides[0][last], w.strides[1][last] = bandWidth*s.dstRow, bandWidth
+	w.strides[0][last], w.strides[1][last] = width*s.dstRow, width
 	w.strides[2] = make([]int, len(w.dims))
-	w.strides[2][last] = bandWidth // the band's first column
-	return c.rows(w, unit*float64(min(s.columns, bandWidth)*s.rows), func(_ int, at []int) {
-		columns := min(bandWidth, s.columns-at[2])
+	w.strides[2][last] = width // the band's first column
+	return c.rows(w, unit*float64(min(s.columns, width)*s.rows), func(_ int, at []int) {
+		columns := min(width, s.columns-at[2])
 		for i := 0; i < s.rows; i += bandRows {
 			block(at[0]+i, at[1]+i*s.srcRow, min(bandRows, s.rows-i), columns)
 		}

@@ -6,10 +6,57 @@ import "unsafe"
 // dstRow elements apart. (Elements of four bytes have vec.Unit.TransposeMatrix.)
 
 func transposeEach[T any](dst, src []T, dstRow, srcRow, rows, columns int) {
+	if min(rows, columns) >= 2 && max(rows, columns) >= 8 && min(rows, columns) <= 4 {
+		transposeFew(dst, src, dstRow, srcRow, rows, columns)
+		return
+	}
 	for i := range rows {
 		to := dst[i:]
 		for j, v := range src[i*srcRow:][:columns] {
 			to[j*dstRow] = v
+		}
+	}
+}
+
+// transposeFew interleaves two to four rows, or takes as many columns apart: those of pictures, and of
+// blocks of pixels.
+func transposeFew[T any](dst, src []T, dstRow, srcRow, rows, columns int) {
+	switch {
+	case rows == 2:
+		a, b := src[:columns], src[srcRow:][:columns]
+		for j, v := range a {
+			to := dst[j*dstRow:][:2]
+			to[0], to[1] = v, b[j]
+		}
+	case rows == 3:
+		a, b, c := src[:columns], src[srcRow:][:columns], src[2*srcRow:][:columns]
+		for j, v := range a {
+			to := dst[j*dstRow:][:3]
+			to[0], to[1], to[2] = v, b[j], c[j]
+		}
+	case rows == 4:
+		a, b, c, d := src[:columns], src[srcRow:][:columns], src[2*srcRow:][:columns], src[3*srcRow:][:columns]
+		for j, v := range a {
+			to := dst[j*dstRow:][:4]
+			to[0], to[1], to[2], to[3] = v, b[j], c[j], d[j]
+		}
+	case columns == 2:
+		a, b := dst[:rows], dst[dstRow:][:rows]
+		for i := range a {
+			from := src[i*srcRow:][:2]
+			a[i], b[i] = from[0], from[1]
+		}
+	case columns == 3:
+		a, b, c := dst[:rows], dst[dstRow:][:rows], dst[2*dstRow:][:rows]
+		for i := range a {
+			from := src[i*srcRow:][:3]
+			a[i], b[i], c[i] = from[0], from[1], from[2]
+		}
+	default:
+		a, b, c, d := dst[:rows], dst[dstRow:][:rows], dst[2*dstRow:][:rows], dst[3*dstRow:][:rows]
+		for i := range a {
+			from := src[i*srcRow:][:4]
+			a[i], b[i], c[i], d[i] = from[0], from[1], from[2], from[3]
 		}
 	}
 }
