@@ -231,6 +231,20 @@ func TestFastResize(t *testing.T) {
 	for _, x := range list(counted[int32](1000, 0, 2, 5, 7), counted[int64](1000, 0, 2, 5, 7), as(tensor.Uint8, counted[int32](256, 0, 2, 5, 7)), as(tensor.Float16, random(1, 2, 5, 7))) {
 		fastRow{op: "Resize", version: 13, attrs: attrs{"mode": "nearest"}, in: list(x, nil, nil, ints64(2, 9, 20))}.check(t)
 	}
+	for _, transform := range []string{"half_pixel", "align_corners", "asymmetric"} {
+		a := attrs{"mode": "linear", "coordinate_transformation_mode": transform}
+		for _, d := range []tensor.DType{tensor.Uint8, tensor.Int8} {
+			for _, sizes := range [][]int64{{2, 3, 40, 66}, {2, 3, 9, 7}, {2, 3, 45, 33}, {2, 4, 19, 35}} {
+				fastRow{op: "Resize", version: 13, attrs: a, in: list(as(d, counted[int32](251, map[tensor.DType]int{tensor.Int8: 125}[d], 2, 3, 20, 33)), nil, nil, ints64(sizes...))}.check(t)
+			}
+		}
+	}
+	for _, mode := range []string{"nearest", "linear", "cubic"} { // channels last
+		for _, sizes := range [][]int64{{2, 13, 17, 3}, {2, 10, 40, 3}, {2, 5, 11, 3}, {2, 5, 30, 3}} {
+			in := list(random(1, 2, 10, 11, 3), nil, nil, ints64(sizes...))
+			fastRow{op: "Resize", version: 13, attrs: attrs{"mode": mode}, in: in, relative: 1e-6, absolute: 3e-6, plain: sizes[2] == 11}.check(t)
+		}
+	}
 	roi := tensor.Of([]float32{0, 0, -0.1, 0.2, 1, 1, 1.2, 0.7})
 	crop := attrs{"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": float32(5)}
 	fastRow{op: "Resize", version: 13, attrs: crop, in: list(random(1, 1, 2, 9, 9), roi, nil, ints64(1, 2, 12, 6)), relative: 1e-6, absolute: 3e-6}.check(t)

@@ -11,9 +11,17 @@ import (
 )
 
 // EvalFast resizes the last two axes of float32 tensors row by row (in mode nearest those of any
-// numbers), and other float32 tensors one axis after the other.
+// numbers), also if a few channels are behind them, and other float32 tensors one axis after the other.
 func (op *resize) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
+	if c.Run.Kernel != nil && op.mode == "linear" && !op.antialias && op.transform != "tf_crop_and_resize" {
+		switch x.DType() {
+		case tensor.Uint8:
+			return true, resizeBytes[uint8](c, op)
+		case tensor.Int8:
+			return true, resizeBytes[int8](c, op)
+		}
+	}
 	if op.mode == "nearest" && (x.DType().Size() == 0 || x.DType().Size() > 8) || op.mode != "nearest" && x.DType() != tensor.Float32 {
 		return false, nil
 	}
@@ -21,14 +29,14 @@ func (op *resize) EvalFast(c *Call) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	last := x.Rank() - 1
-	planar := c.Run.Kernel != nil && len(plan) > 0 && x.Len() > 0 && last >= 1
+	across, inner := columnsOf(x.Shape(), plan)
+	planar := c.Run.Kernel != nil && len(plan) > 0 && x.Len() > 0 && across >= 1
 	for _, p := range plan {
-		planar = planar && p.axis >= last-1 && p.in < math.MaxInt32
+		planar = planar && p.axis >= across-1 && p.in < math.MaxInt32/inner
 	}
 	switch {
 	case planar:
-		done, err := op.pictures(c, shape, plan)
+		done, err := op.pictures(c, shape, plan, across, inner)
 		if done || err != nil {
 			return done, err
 		}
@@ -53,14 +61,26 @@ type pictureSize struct {
 	vec                  *vec.Unit
 }
 
-// pictures resizes the last two axes; it returns false if coordinates are outside
-// the input.
-func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error) {
-	x := c.In[0]
-	last := x.Rank() - 1
-	s := &pictureSize{inH: x.Dim(last - 1), inW: x.Dim(last), outH: shape[last-1], outW: shape[last], vec: &c.Run.Kernel.Vec}
+// columnsOf returns the axis of columns: the last one or, where pixels have a few channels side by
+// side, which is inner, the one before.
+func columnsOf(x []int, plan []resizeAxis) (axis, inner int) {
+	last, most := 0, 16
 	for _, p := range plan {
-		if err := c.Run.reserveList(p.out, 24*int64(max(1, op.tapCount(p)))); err != nil {
+		last = max(last, p.axis)
+	}
+	if inner = tensor.MustCount(x[last+1:]); inner > most || inner == 0 {
+		return len(x) - 1, 1
+	}
+	return last, inner
+}
+
+// pictures resizes the axis of columns, which have so many numbers each, and that of rows before it; it
+// returns false if coordinates are outside the input.
+func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis, last, inner int) (bool, error) {
+	x := c.In[0]
+	s := &pictureSize{inH: x.Dim(last - 1), inW: x.Dim(last) * inner, outH: shape[last-1], outW: shape[last] * inner, vec: &c.Run.Kernel.Vec}
+	for _, p := range plan {
+		if err := c.Run.reserveList(p.out*inner, 24*int64(max(1, op.tapCount(p)))); err != nil {
 			return true, err
 		}
 		if op.mode == "nearest" {
@@ -69,7 +89,7 @@ func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error
 				return false, nil
 			}
 			if p.axis == last {
-				s.nearest = at
+				s.nearest = sideBySide(at, inner)
 			} else {
 				s.nearestRow = at
 			}
@@ -81,6 +101,7 @@ func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error
 		}
 		if p.axis == last {
 			s.columns = columnTaps(taps, p.out)
+			s.columns.Index, s.columns.Weight = sideBySide(s.columns.Index, inner), repeatEach(s.columns.Weight, inner)
 		} else {
 			s.rows = taps
 		}
@@ -116,6 +137,31 @@ func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error
 			s.blendRows(work, dst[p*s.outH*s.outW:][:s.outH*s.outW], src[p*s.inH*s.inW:][:s.inH*s.inW], b, min(b+band, s.outH))
 		}
 	})
+}
+
+// sideBySide returns the numbers of columns as those of their elements, n each.
+func sideBySide(columns []int32, n int) []int32 {
+	out := repeatEach(columns, n)
+	if n > 1 {
+		for i, at := range out {
+			out[i] = at*int32(n) + int32(i%n)
+		}
+	}
+	return out
+}
+
+// repeatEach repeats each element n times.
+func repeatEach[T any](x []T, n int) []T {
+	if n == 1 {
+		return x
+	}
+	out := make([]T, 0, len(x)*n)
+	for _, v := range x {
+		for range n {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // nearestPlaces returns the indices of the input along an axis; false if one is
