@@ -3,7 +3,6 @@ package ops
 import (
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/kernel/num"
-	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -139,4 +138,4 @@ func joinRow[T num.Number](k *kernel.Rung, op num.Pair, dst, a, b []T) {
 	num.Join(k.Num, op, dst, a, b)
 }
 
-var floatPairs = [...]vec.Pair{num.Add: vec.Add, num.Mul: vec.Mul, num.Min: vec.Min, num.Max: vec.Max}
+var floatPairs = [...]num.Pair{num.Add: num.Add, num.Mul: num.Mul, num.Min: num.Min, num.Max: num.Max}

@@ -31,10 +31,10 @@ func (op *averagePool) EvalFast(c *Call) (bool, error) {
 }
 
 // poolRows joins the elements of each window with a function of two (maximum or sum), which need
-// not be done window by window: for an output row, the rows of the input that its windows cover are
-// joined first, with each other, and then the elements of the row that results. Windows without any
-// element are none. If count is given, it returns by how many elements a window is divided along
-// one axis.
+// not be done window by window: for a frame of the output, the frames of the input that its windows
+// cover are joined first, then for each row the rows of the result, and then the elements of a row.
+// Windows without any element are none. If count is given, it returns by how many elements a window
+// is divided along one axis.
 func (c *Call) poolRows(w *window, op num.Pair, none float32, count func(s *slide, axis, o int) int) (bool, error) {
 	x := c.In[0]
 	v := c.vec(x)
@@ -52,8 +52,8 @@ func (c *Call) poolRows(w *window, op num.Pair, none float32, count func(s *slid
 	if err != nil || y.Len() == 0 {
 		return true, err
 	}
-	width := s.out[2]
-	if err := c.Run.reserveList(2*width+s.in[2], 4); err != nil {
+	width, frame := s.out[2], s.in[1]*s.in[2]
+	if err := firstError(c.Run.reserveList(2*width+2*s.in[2]+frame, 4), c.Run.reserveList(min(s.span[2].kernel, s.in[2]), 3*24)); err != nil {
 		return true, err
 	}
 	var counts []float32
@@ -63,24 +63,32 @@ func (c *Call) poolRows(w *window, op num.Pair, none float32, count func(s *slid
 			counts[o] = float32(count(s, 2, o))
 		}
 	}
-	src, dst := tensor.Data[float32](x), tensor.Data[float32](y)
-	across := 0.1
-	if s.span[2].stride > 1 {
-		across = 1
+	// A piece of work is a row of the output or, where frames are joined for it, a frame.
+	rows := 1
+	if s.span[0].kernel > 1 {
+		rows = s.out[1]
 	}
-	unit := 0.1*float64(s.in[2]*s.span[0].kernel*s.span[1].kernel) + across*float64(width*s.span[2].kernel) + 30
-	return true, c.share(len(dst)/width, unit, func(from, to int) {
-		sum, by := make([]float32, s.in[2]), make([]float32, width)
-		for i := from; i < to; i++ {
+	taps := s.acrossTaps()
+	src, dst := tensor.Data[float32](x), tensor.Data[float32](y)
+	unit := float64(rows)*(0.1*float64(s.in[2]*s.span[1].kernel)+0.1*float64(width*s.span[2].kernel)+60) + 0.1*float64((rows-1)*s.in[2]*s.span[0].kernel)
+	return true, c.share(len(dst)/width/rows, unit, func(from, to int) {
+		room := poolRoom{sum: make([]float32, s.in[2]), apart: make([]float32, s.in[2]), far: make([]float32, width)}
+		if rows > 1 {
+			room.frame = make([]float32, frame)
+		}
+		for i := from * rows; i < to*rows; i++ {
 			out := dst[i*width:][:width]
 			plane, oz, oy := i/s.out[1]/s.out[0], i/s.out[1]%s.out[0], i%s.out[1]
-			for o := range out {
-				out[o] = none
+			if rows == 1 || oy == 0 {
+				s.joinFrames(v, op, &room, src[plane*s.inSize():][:s.inSize()], oz)
 			}
-			if s.joinRows(v, op, sum, src[plane*s.inSize():][:s.inSize()], oz, oy) {
-				s.joinTaps(v, op, out, sum, by)
+			if s.joinRows(v, op, &room, oy) && len(taps) > 0 {
+				s.joinTaps(v, op, out, &room, taps, none)
+			} else {
+				repeatValue(out, none)
 			}
 			if count != nil {
+				by := room.far
 				v.Apply(vec.Affine, by, counts, float32(count(s, 0, oz)*count(s, 1, oy)), 0)
 				v.Apply(vec.Clip, by, by, 1, infinity)
 				v.Zip(num.Div, out, out, by)
@@ -89,46 +97,100 @@ func (c *Call) poolRows(w *window, op num.Pair, none float32, count func(s *slid
 	})
 }
 
-// joinRows joins the rows that the windows of output row (oz, oy) cover; it reports
-// false if they cover none.
-func (s *slide) joinRows(v *vec.Unit, op num.Pair, sum, plane []float32, oz, oy int) bool {
-	z, y := oz*s.span[0].stride-s.span[0].before, oy*s.span[1].stride-s.span[1].before
-	z0, z1 := tapsIn(z, s.span[0], 0, s.in[0])
-	y0, y1 := tapsIn(y, s.span[1], 0, s.in[1])
-	for kz := z0; kz < z1; kz++ {
-		for ky := y0; ky < y1; ky++ {
-			at := ((z+kz*s.span[0].dilation)*s.in[1] + y + ky*s.span[1].dilation) * s.in[2]
-			if kz == z0 && ky == y0 {
-				copy(sum, plane[at:])
-				continue
-			}
-			v.Zip(op, sum, sum, plane[at:][:s.in[2]])
+// poolRoom is scratch memory: the frames and the rows that are joined, the elements of a row apart, and
+// those of a tap. joined is the frame that counts, which may be one of the input; nil: there is none.
+type poolRoom struct{ frame, joined, sum, apart, far []float32 }
+
+// joinFrames joins the frames that the windows of frame oz cover.
+func (s *slide) joinFrames(v *vec.Unit, op num.Pair, room *poolRoom, plane []float32, oz int) {
+	z, size := oz*s.span[0].stride-s.span[0].before, s.in[1]*s.in[2]
+	first, end := tapsIn(z, s.span[0], 0, s.in[0])
+	room.joined = nil
+	for k := first; k < end; k++ {
+		next := plane[(z+k*s.span[0].dilation)*size:][:size]
+		if k == first {
+			room.joined = next
+			continue
 		}
+		v.Zip(op, room.frame, room.joined, next)
+		room.joined = room.frame
 	}
-	return z0 < z1 && y0 < y1
 }
 
-// joinTaps joins the elements of a row that each window covers with those of out. room is as
-// long as out.
-func (s *slide) joinTaps(v *vec.Unit, op num.Pair, out, row, room []float32) {
+// joinRows joins the rows of the frame that the windows of row oy cover; it reports false if they cover
+// none.
+func (s *slide) joinRows(v *vec.Unit, op num.Pair, room *poolRoom, oy int) bool {
+	y := oy*s.span[1].stride - s.span[1].before
+	first, end := tapsIn(y, s.span[1], 0, s.in[1])
+	if room.joined == nil || first == end {
+		return false
+	}
+	row := func(k int) []float32 { return room.joined[(y+k*s.span[1].dilation)*s.in[2]:][:s.in[2]] }
+	if end-first == 1 {
+		copy(room.sum, row(first))
+		return true
+	}
+	v.Zip(op, room.sum, row(first), row(first+1))
+	for k := first + 2; k < end; k++ {
+		v.Zip(op, room.sum, room.sum, row(k))
+	}
+	return true
+}
+
+// poolTap is an element of a row's windows: those of windows first to last-1 are a stride apart, from
+// element at of the row on.
+type poolTap struct{ first, last, at int }
+
+// acrossTaps returns the taps along a row: first those that all windows have.
+func (s *slide) acrossTaps() []poolTap {
+	var whole, part []poolTap
 	p := s.span[2]
 	// The taps of the last window that lie behind the row's begin, and of the first before its end.
 	k, _ := tapsIn((s.out[2]-1)*p.stride-p.before, p, 0, s.in[2])
 	_, end := tapsIn(-p.before, p, 0, s.in[2])
 	for ; k < end; k++ {
 		first, last := p.inside(k, s.in[2], s.out[2])
-		if first >= last {
-			continue
+		tap := poolTap{first, last, first*p.stride + k*p.dilation - p.before}
+		switch {
+		case first >= last:
+		case first == 0 && last == s.out[2]:
+			whole = append(whole, tap)
+		default:
+			part = append(part, tap)
 		}
-		at := first*p.stride + k*p.dilation - p.before
-		to := out[first:last]
-		from := row[at:]
-		if p.stride > 1 {
-			from = room
+	}
+	return append(whole, part...)
+}
+
+// joinTaps joins the elements of the row that each window covers; those of a window without any are none.
+func (s *slide) joinTaps(v *vec.Unit, op num.Pair, out []float32, room *poolRoom, taps []poolTap, none float32) {
+	stride, row := s.span[2].stride, room.sum
+	half := len(row) / 2
+	if stride == 2 {
+		v.Pairs(room.apart[:half], room.apart[half:2*half], row[:2*half])
+	}
+	for i, t := range taps {
+		to := out[t.first:t.last]
+		var from []float32
+		switch {
+		case stride == 1:
+			from = row[t.at:][:len(to)]
+		case stride == 2 && t.at/2+len(to) <= half:
+			from = room.apart[t.at%2*half+t.at/2:][:len(to)]
+		default:
+			from = room.far[:len(to)]
 			for i := range to {
-				room[i] = row[at+i*p.stride]
+				from[i] = row[t.at+i*stride]
 			}
 		}
-		v.Zip(op, to, to, from[:len(to)])
+		switch {
+		case i > 0:
+			v.Zip(op, to, to, from)
+		case len(to) == len(out):
+			copy(to, from)
+		default:
+			repeatValue(out, none)
+			v.Zip(op, to, to, from)
+		}
 	}
 }

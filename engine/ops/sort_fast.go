@@ -174,7 +174,7 @@ func nonZeroLines[T uint8 | uint16 | uint32 | uint64](c *Call, x []T, mask T) er
 }
 
 // repeatValue sets all elements to v.
-func repeatValue(s []int64, v int64) {
+func repeatValue[T any](s []T, v T) {
 	for i := range s {
 		s[i] = v
 	}

@@ -31,3 +31,8 @@ func VecPickAVX512(dst unsafe.Pointer, src unsafe.Pointer, index unsafe.Pointer,
 //
 //go:noescape
 func VecTransposeAVX2(dst unsafe.Pointer, src unsafe.Pointer, dstRow int, srcRow int, squares int)
+
+// VecUnzipAVX2 takes apart n pairs of numbers, a positive multiple of 8.
+//
+//go:noescape
+func VecUnzipAVX2(even unsafe.Pointer, odd unsafe.Pointer, src unsafe.Pointer, n int)

@@ -371,6 +371,31 @@ square:
 	VZEROUPPER
 	RET
 
+// func VecUnzipAVX2(even unsafe.Pointer, odd unsafe.Pointer, src unsafe.Pointer, n int)
+// Requires: AVX, AVX2
+TEXT ·VecUnzipAVX2(SB), NOSPLIT, $0-32
+	MOVQ even+0(FP), DI
+	MOVQ odd+8(FP), SI
+	MOVQ src+16(FP), R8
+	MOVQ n+24(FP), DX
+
+pairs:
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VSHUFPS $0xdd, Y1, Y0, Y3
+	VPERMPD $0xd8, Y2, Y2
+	VPERMPD $0xd8, Y3, Y3
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, (SI)
+	ADDQ    $+32, DI
+	ADDQ    $+32, SI
+	ADDQ    $+64, R8
+	SUBQ    $+8, DX
+	JNZ     pairs
+	VZEROUPPER
+	RET
+
 DATA vec_blend_lanes<>+0(SB)/4, $0x00000000
 DATA vec_blend_lanes<>+4(SB)/4, $0x00000001
 DATA vec_blend_lanes<>+8(SB)/4, $0x00000002

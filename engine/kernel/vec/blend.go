@@ -85,8 +85,21 @@ func (v *Unit) TransposeMatrix(dst, src []uint32, dstRow, srcRow, rows, columns 
 	}
 }
 
-// blendPlain, pickPlain and transposePlain are the twins of Unit's Blend, Pick and
-// Transpose.
+// Pairs sets even[i] = src[2i] and odd[i] = src[2i+1]. Both have the same length, and src twice that.
+func (v *Unit) Pairs(even, odd, src []float32) {
+	n := len(even)
+	odd, src = odd[:n], src[:2*n]
+	whole := n &^ 7
+	for i := 0; i < whole; i += atOnce {
+		v.Unzip(unsafe.Pointer(&even[i]), unsafe.Pointer(&odd[i]), unsafe.Pointer(&src[2*i]), min(whole-i, atOnce))
+	}
+	for i := whole; i < n; i++ {
+		even[i], odd[i] = src[2*i], src[2*i+1]
+	}
+}
+
+// blendPlain, pickPlain, transposePlain and unzip are the twins of Unit's Blend, Pick,
+// Transpose and Unzip.
 func blendPlain(dst, src, offsets, weights unsafe.Pointer, taps, n int) {
 	to, w := floats(dst, n), floats(weights, taps)
 	clear(to)
@@ -113,5 +126,12 @@ func transposePlain(dst, src unsafe.Pointer, dstRow, srcRow, squares int) {
 		for i := range 8 {
 			*(*uint32)(unsafe.Add(dst, j*dstRow+4*i)) = *(*uint32)(unsafe.Add(src, i*srcRow+4*j))
 		}
+	}
+}
+
+func unzip(even, odd, src unsafe.Pointer, n int) {
+	a, b, from := floats(even, n), floats(odd, n), floats(src, 2*n)
+	for i := range a {
+		a[i], b[i] = from[2*i], from[2*i+1]
 	}
 }

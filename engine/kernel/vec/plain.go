@@ -90,7 +90,7 @@ var Plain = Unit{
 		zipOf(plus, 0), zipOf(func(a, b float32) float32 { return b - a }, 0), zipOf(times, 0),
 		zipOf(func(a, b float32) float32 { return b / a }, 0), zipOf(least, 0), zipOf(most, 0),
 		zipOf(func(a, b float32) float32 { return power(b, a) }, 0)},
-	Blend: blendPlain, Pick: pickPlain, Transpose: transposePlain,
+	Blend: blendPlain, Pick: pickPlain, Transpose: transposePlain, Unzip: unzip,
 	TurnHalves: func(dst, src, cos, sin unsafe.Pointer, n int) {
 		turnHalves(floats(dst, 2*n), floats(src, 2*n), floats(cos, n), floats(sin, n))
 	},

@@ -46,6 +46,7 @@ var AVX2 = Unit{
 	Blend:      amd64.VecBlendAVX2,
 	Pick:       amd64.VecPickAVX2,
 	Transpose:  amd64.VecTransposeAVX2,
+	Unzip:      amd64.VecUnzipAVX2,
 }
 
 // AVX512 holds the kernels of AVX-512.
@@ -86,4 +87,5 @@ var AVX512 = Unit{
 	Blend:      amd64.VecBlendAVX512,
 	Pick:       amd64.VecPickAVX512,
 	Transpose:  amd64.VecTransposeAVX2,
+	Unzip:      amd64.VecUnzipAVX2,
 }

@@ -43,4 +43,5 @@ var NEON = Unit{
 	Blend:      arm64.VecBlend,
 	Pick:       arm64.VecPick,
 	Transpose:  arm64.VecTranspose,
+	Unzip:      Plain.Unzip,
 }

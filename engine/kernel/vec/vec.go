@@ -86,6 +86,7 @@ type Unit struct {
 	Blend     func(dst, src, offsets, weights unsafe.Pointer, taps, n int) // see BlendRows; offsets are int64, in bytes
 	Pick      func(dst, src, index, weights unsafe.Pointer, taps, n int)   // see PickSums; indices are int32, in numbers
 	Transpose func(dst, src unsafe.Pointer, dstRow, srcRow, squares int)   // squares of 8 by 8 side by side in src; row strides in bytes
+	Unzip     func(even, odd, src unsafe.Pointer, n int)                   // see Pairs; n is a positive multiple of 8
 }
 
 // atOnce is the number of numbers per call of a kernel. Assembly is not preempted, so

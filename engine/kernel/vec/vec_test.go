@@ -427,6 +427,23 @@ func TestTranspose(t *testing.T) {
 	})
 }
 
+func TestUnzip(t *testing.T) {
+	eachUnit(t, func(t *testing.T, u *vec.Unit) {
+		for _, n := range lengths {
+			src, even, odd := room(t, 2*n), room(t, n), room(t, n)
+			for i := range src {
+				src[i] = float32(i)
+			}
+			u.Pairs(even, odd, src)
+			for i := range n {
+				if even[i] != float32(2*i) || odd[i] != float32(2*i+1) {
+					t.Fatalf("pair %d of %d is %v and %v", i, n, even[i], odd[i])
+				}
+			}
+		}
+	})
+}
+
 // TestTurn compares with the twin, into other memory and in place.
 func TestTurn(t *testing.T) {
 	rng := rand.New(rand.NewSource(5))

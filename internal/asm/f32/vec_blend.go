@@ -5,8 +5,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// blends writes weighted sums of rows, weighted sums of gathered numbers, and the
-// transposition of squares.
+// blends writes weighted sums of rows, weighted sums of gathered numbers, the
+// transposition of squares, and that of pairs.
 func blends(g *gen) {
 	for _, v := range vectors {
 		k := g.row(v)
@@ -14,6 +14,7 @@ func blends(g *gen) {
 		k.pickSum()
 	}
 	g.row(ymm).transpose()
+	g.row(ymm).unzip()
 }
 
 // blend writes dst = Σ weights[t]·row t, where row t begins offsets[t] bytes after src.
@@ -187,5 +188,33 @@ func (k row) transpose() {
 	k.LEAQ(operand.Mem{Base: dst, Index: dstRow, Scale: 8}, dst)
 	k.DECQ(n)
 	k.JNZ(to("square"))
+	k.end()
+}
+
+// unzip writes even[i] = src[2i] and odd[i] = src[2i+1], eight at a time.
+func (k row) unzip() {
+	name := "VecUnzip" + k.title
+	k.leaf(name, []string{"even ptr", "odd ptr", "src ptr", "n int"},
+		name+" takes apart n pairs of numbers, a positive multiple of 8.")
+	even, odd, src, n := reg.RDI, reg.RSI, reg.R8, reg.RDX
+	k.param("even", even)
+	k.param("odd", odd)
+	k.param("src", src)
+	k.param("n", n)
+	r := k.r
+	k.Label("pairs")
+	k.VMOVUPS(at(src, 0), r[0])
+	k.VMOVUPS(at(src, 32), r[1])
+	k.VSHUFPS(operand.U8(0x88), r[1], r[0], r[2]) // 0 2 8 10 4 6 12 14
+	k.VSHUFPS(operand.U8(0xdd), r[1], r[0], r[3])
+	k.VPERMPD(operand.U8(0xd8), r[2], r[2])
+	k.VPERMPD(operand.U8(0xd8), r[3], r[3])
+	k.VMOVUPS(r[2], at(even, 0))
+	k.VMOVUPS(r[3], at(odd, 0))
+	k.ADDQ(imm(32), even)
+	k.ADDQ(imm(32), odd)
+	k.ADDQ(imm(64), src)
+	k.SUBQ(imm(8), n)
+	k.JNZ(to("pairs"))
 	k.end()
 }
