@@ -38,13 +38,7 @@ func (op *lines) EvalFast(c *Call) (bool, error) {
 func (c *Call) softmaxRows(y, x *tensor.Tensor, length int, log bool) error {
 	v, src, dst := c.vec(), tensor.Data[float32](x), tensor.Data[float32](y)
 	return c.share(len(dst)/length, 0.5*float64(length)+30, func(from, to int) {
-		for i := from; i < to; i++ {
-			if log {
-				v.LogSoftmax(dst[i*length:(i+1)*length], src[i*length:(i+1)*length])
-			} else {
-				v.Softmax(dst[i*length:(i+1)*length], src[i*length:(i+1)*length])
-			}
-		}
+		v.SoftmaxLines(dst[from*length:to*length], src[from*length:to*length], length, log)
 	})
 }
 

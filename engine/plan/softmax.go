@@ -61,7 +61,5 @@ func (s *softmax) Run(chunk int, m *kernel.Memory) {
 	n := (min(first+s.each, s.rows) - first) * s.length
 	src := unsafe.Slice((*float32)(unsafe.Add(m.In, 4*first*s.length)), n)
 	dst := unsafe.Slice((*float32)(unsafe.Add(m.Out, 4*first*s.length)), n)
-	for ; len(src) > 0; src, dst = src[s.length:], dst[s.length:] {
-		s.vec.Softmax(dst[:s.length], src[:s.length])
-	}
+	s.vec.SoftmaxLines(dst, src, s.length, false)
 }

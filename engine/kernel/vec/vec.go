@@ -224,6 +224,82 @@ func (v *Unit) LogSoftmax(dst, src []float32) {
 	v.Apply(Affine, dst, dst, 1, -log)
 }
 
+// SoftmaxLines is Softmax, or LogSoftmax, of each of the lines of the given length that are side by side
+// in src. dst may be src unless log is set.
+func (v *Unit) SoftmaxLines(dst, src []float32, length int, log bool) {
+	const short = 12 // up to it, calls of kernels would cost more than what they compute
+	if length <= short {
+		whole := atOnce / 8 / length * length
+		for i := 0; i < len(dst); i += whole {
+			n := min(whole, len(dst)-i)
+			v.shortSoftmaxes(dst[i:i+n], src[i:i+n], length, log)
+		}
+		return
+	}
+	for i := 0; i < len(dst); i += length {
+		if log {
+			v.LogSoftmax(dst[i:i+length], src[i:i+length])
+		} else {
+			v.Softmax(dst[i:i+length], src[i:i+length])
+		}
+	}
+}
+
+// shortSoftmaxes computes the exponentials of all lines together.
+func (v *Unit) shortSoftmaxes(dst, src []float32, length int, log bool) {
+	for i := 0; i < len(dst); i += length {
+		line, to := src[i:i+length], dst[i:i+length]
+		top := largest(line)
+		for j, x := range line {
+			if x -= top; x < expFloor {
+				x = float32(math.Inf(-1))
+			}
+			to[j] = x
+		}
+	}
+	v.Apply(Exp, dst, dst, 0, 0)
+	for i := 0; i < len(dst); i += length {
+		line, to := src[i:i+length], dst[i:i+length]
+		sum := total(to)
+		if log {
+			top, less := largest(line), float32(math.Log(float64(sum)))
+			for j, x := range line {
+				to[j] = x - top - less
+			}
+			continue
+		}
+		factor := 1 / sum
+		for j := range to {
+			to[j] *= factor
+		}
+	}
+}
+
+// largest is Largest without a kernel, in four chains: the next number of one would wait for the last.
+func largest(x []float32) float32 {
+	a := x[0]
+	b, c, d := a, a, a
+	for ; len(x) >= 4; x = x[4:] {
+		a, b, c, d = max(a, x[0]), max(b, x[1]), max(c, x[2]), max(d, x[3])
+	}
+	for _, v := range x {
+		a = max(a, v)
+	}
+	return max(a, b, c, d)
+}
+
+// total is the sum of a few numbers, in four chains.
+func total(x []float32) float32 {
+	var a, b, c, d float32
+	for ; len(x) >= 4; x = x[4:] {
+		a, b, c, d = a+x[0], b+x[1], c+x[2], d+x[3]
+	}
+	for _, v := range x {
+		a += v
+	}
+	return a + b + (c + d)
+}
+
 // Moments returns the mean of a row and its variance: the mean of (x-mean)².
 func (v *Unit) Moments(x []float32) (mean, variance float64) {
 	n := float64(len(x))

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand"
 	"reflect"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -295,11 +296,22 @@ func TestSoftmax(t *testing.T) {
 		"masked": {1, -78, -79, -79.5, -86, -99, -104, 1, 0, -100, -200, -100, 1, -90, -103, 0.5, -99, -100, 2}}
 	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		rng := rand.New(rand.NewSource(4))
-		check := func(name string, x []float32) {
-			n := len(x)
-			y, z := room(t, n), room(t, n)
+		one := func(y, z, x []float32) {
 			u.Softmax(y, x)
 			u.LogSoftmax(z, x)
+		}
+		lines := func(y, z, x []float32) { // three, of which the last counts
+			n := len(x)
+			three, out := slices.Concat(x, numbers(t, rng, n, 1, false), x), make([]float32, 3*n)
+			u.SoftmaxLines(out, three, max(n, 1), true)
+			copy(z, out[2*n:])
+			u.SoftmaxLines(three, three, max(n, 1), false)
+			copy(y, three[2*n:])
+		}
+		check := func(name string, x []float32, softmaxes func(y, z, x []float32)) {
+			n := len(x)
+			y, z := room(t, n), room(t, n)
+			softmaxes(y, z, x)
 			top, sum := math.Inf(-1), 0.0
 			for _, v := range x {
 				top = math.Max(top, float64(v))
@@ -322,10 +334,12 @@ func TestSoftmax(t *testing.T) {
 			}
 		}
 		for _, n := range lengths {
-			check(fmt.Sprint(n, " numbers"), numbers(t, rng, n, 5, false))
+			check(fmt.Sprint(n, " numbers"), numbers(t, rng, n, 5, false), one)
+			check(fmt.Sprint("lines of ", n, " numbers"), numbers(t, rng, n, 5, false), lines)
 		}
 		for name, x := range special {
-			check(name, beside(t, x))
+			check(name, beside(t, x), one)
+			check(name+" in a line", beside(t, x), lines)
 		}
 	})
 }
