@@ -386,11 +386,16 @@ func TestFastReductions(t *testing.T) {
 		fastRow{op: "GlobalAveragePool", version: 1, in: list(random(int64(i), shape...))}.check2(t, 1e-6)
 		fastRow{op: "GlobalMaxPool", version: 1, in: list(special(int64(i), shape...))}.check(t)
 	}
-	for _, shape := range [][]int{{7}, {3, 85}, {5, 3, 2}, {2, 21, 9, 70}, {1, 1, 3}} {
+	for _, shape := range [][]int{{7}, {3, 85}, {5, 3, 2}, {2, 21, 9, 70}, {1, 1, 3}, {3, 1100}} {
 		for axis := range shape {
 			for _, op := range []string{"ArgMax", "ArgMin"} {
 				fastRow{op: op, version: 13, attrs: attrs{"axis": axis, "keepdims": axis % 2}, in: list(special(1, shape...))}.check(t)
-				fastRow{op: op, version: 13, attrs: attrs{"axis": axis}, in: list(as(tensor.Float32, counted[int32](3, 1, shape...)))}.check(t)
+				for _, d := range []tensor.DType{tensor.Float32, tensor.Int32, tensor.Int64, tensor.Int8, tensor.Uint8} {
+					for _, values := range []int{3, 100} {
+						fastRow{op: op, version: 13, attrs: attrs{"axis": axis}, in: list(as(d, counted[int32](values, 0, shape...)))}.check(t)
+					}
+					fastRow{op: op, version: 13, attrs: attrs{"axis": axis}, in: list(as(d, counted[int32](100, map[tensor.DType]int{tensor.Uint8: -50}[d]+50, shape...)))}.check(t)
+				}
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -202,80 +203,101 @@ func ReducedChannels(n *ir.Node, in []ir.Fact) (join num.Pair, mean, ok bool) {
 	return 0, false, false
 }
 
-// EvalFast compares float32 in its own type, and lines that lie side by side together.
+// EvalFast compares numbers in their own type, and lines that lie side by side together.
 func (op *argExtreme) EvalFast(c *Call) (bool, error) {
-	x := c.In[0]
-	if x.DType() != tensor.Float32 || op.last || x.Len() == 0 {
+	if c.Run.Kernel == nil || op.last || c.In[0].Len() == 0 {
 		return false, nil
 	}
+	switch c.In[0].DType() {
+	case tensor.Float32:
+		return true, argNumbers[float32](c, op)
+	case tensor.Int32:
+		return true, argNumbers[int32](c, op)
+	case tensor.Int64:
+		return true, argNumbers[int64](c, op)
+	case tensor.Uint8:
+		return true, argNumbers[uint8](c, op)
+	case tensor.Int8:
+		return true, argNumbers[int8](c, op)
+	}
+	return false, nil
+}
+
+// argNumbers finds the largest or least number of each line, and then its first place.
+func argNumbers[T float32 | int32 | int64 | uint8 | int8](c *Call, op *argExtreme) error {
+	x := c.In[0]
 	facts, err := op.Infer(factsOf(c.In))
 	if err != nil {
-		return true, err
+		return err
 	}
 	shape, _ := facts[0].Shape.Ints()
 	y, err := c.output(tensor.Int64, shape...)
 	if err != nil {
-		return true, err
+		return err
 	}
 	axis, _ := tensor.Axis(op.axis, x.Rank())
 	outer, length, inner := split3(x.Shape(), axis)
-	src, dst, least := tensor.Data[float32](x), tensor.Data[int64](y), op.f64(0, 1)
+	src, at, k, join := tensor.Data[T](x), words[uint64](y), c.Run.Kernel, num.Max
+	if op.f64(0, 1) {
+		join = num.Min
+	}
 	if inner == 1 {
-		return true, c.share(outer, 1.5*float64(length)+5, func(from, to int) {
+		return c.share(outer, 0.5*float64(length)+5, func(from, to int) {
 			for i := from; i < to; i++ {
-				dst[i] = argOfLine(src[i*length:(i+1)*length], least)
+				line := src[i*length : (i+1)*length]
+				at[i] = uint64(placeOf(bestOf(k, join, line), line, length, 1))
 			}
 		})
 	}
 	strips := (inner + stripWidth - 1) / stripWidth
-	return true, c.share(outer*strips, 1.5*float64(length*min(inner, stripWidth))+20, func(from, to int) {
-		var best [stripWidth]float32
+	return c.share(outer*strips, 0.5*float64(length*min(inner, stripWidth))+20, func(from, to int) {
+		var bests [stripWidth]T
+		var same [stripWidth]bool
+		var place [1]uint64
 		for i := from; i < to; i++ {
 			first := i % strips * stripWidth
-			n, at := min(stripWidth, inner-first), i/strips*length*inner+first
-			out := dst[i/strips*inner+first:][:n]
-			copy(best[:n], src[at:])
-			clear(out)
+			n, lines := min(stripWidth, inner-first), src[i/strips*length*inner+first:]
+			best, out := bests[:n], at[i/strips*inner+first:][:n]
+			copy(best, lines)
 			for j := 1; j < length; j++ {
-				argOfRow(out, best[:n], src[at+j*inner:][:n], int64(j), least)
+				joinRow(k, join, best, best, lines[j*inner:][:n])
+			}
+			clear(out)
+			for j := length - 1; j > 0; j-- { // the first of equal numbers comes last
+				place[0] = uint64(j)
+				num.Compare(k.Num, num.Equal, same[:n], best, lines[j*inner:][:n])
+				num.Choose(k.Num, out, same[:n], place[:], out)
+			}
+			num.Compare(k.Num, num.Equal, same[:n], best, lines[:n])
+			for l, b := range best {
+				switch {
+				case same[l]:
+					out[l] = 0
+				case b != b: // NaN is equal to none
+					out[l] = uint64(placeOf(b, lines[l:], length, inner))
+				}
 			}
 		}
 	})
 }
 
-// argOfLine is the index of the first largest or least number; NaN beats all others.
-func argOfLine(x []float32, least bool) int64 {
-	at, best := 0, x[0]
-	if least {
-		for i, v := range x {
-			if v < best || v != v && best == best {
-				at, best = i, v
-			}
+// bestOf is the largest or least number of a line, NaN if there is one.
+func bestOf[T float32 | int32 | int64 | uint8 | int8](k *kernel.Rung, join num.Pair, line []T) T {
+	if x, ok := any(line).([]float32); ok {
+		if join == num.Max {
+			return T(k.Vec.Largest(x))
 		}
-		return int64(at)
+		return T(k.Vec.Smallest(x))
 	}
-	for i, v := range x {
-		if v > best || v != v && best == best {
-			at, best = i, v
-		}
-	}
-	return int64(at)
+	return T(foldRow[T, int64](join, line))
 }
 
-// argOfRow sets the indices to j where a number of row j beats the best before it.
-func argOfRow(at []int64, best, row []float32, j int64, least bool) {
-	best, row = best[:len(at)], row[:len(at)]
-	if least {
-		for i, v := range row {
-			if b := best[i]; v < b || v != v && b == b {
-				best[i], at[i] = v, j
-			}
-		}
-		return
-	}
-	for i, v := range row {
-		if b := best[i]; v > b || v != v && b == b {
-			best[i], at[i] = v, j
+// placeOf is the first place of a number, which may be NaN, among n that are step apart.
+func placeOf[T num.Number](v T, x []T, n, step int) int {
+	for i := range n {
+		if w := x[i*step]; w == v || w != w {
+			return i
 		}
 	}
+	return 0
 }
