@@ -358,11 +358,11 @@ func TestFastNormalisation(t *testing.T) {
 
 func TestFastReductions(t *testing.T) {
 	for i, shape := range [][]int{{5}, {3, 37}, {2, 3, 5, 9}, {1, 7, 1, 1030}, {130, 6, 700}} {
-		for _, axes := range [][]int{{0}, {-1}, {1, 2}, {0, 1}, {2, 3}, {0, 2}, nil} {
+		for _, axes := range [][]int{{0}, {-1}, {1, 2}, {0, 1}, {2, 3}, {0, 2}, {0, 2, 3}, {1, 3}, nil} {
 			if slices.ContainsFunc(axes, func(a int) bool { return a >= len(shape) }) {
 				continue
 			}
-			for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceSumSquare"} {
+			for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare"} {
 				for _, x := range list(random(int64(i), shape...), special(int64(i), shape...)) {
 					if op == "ReduceSumSquare" || op == "ReduceSum" || op == "ReduceMean" {
 						for j, v := range tensor.Data[float32](x) { // 3e38 overflows in float32

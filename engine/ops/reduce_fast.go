@@ -11,8 +11,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast reduces float32 and integers along neighbouring axes: rows if they are the
-// last axes, otherwise strips of the elements after them.
+// EvalFast reduces float32 and integers: along the last axes row by row, along other neighbouring ones
+// in strips of the elements after them, and along others, or where strips have no kernel, transposed.
 func (op *reduce) EvalFast(c *Call) (bool, error) {
 	x, axes := c.In[0], op.axes
 	line, fold := reduceLines[op.name], reduceIntegers[op.name]
@@ -30,13 +30,16 @@ func (op *reduce) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	outer, length, inner, ok := reducedBlock(x.Shape(), along)
-	if !ok || fold == nil && inner != 1 && line.join == nil {
-		return false, nil
-	}
 	shape, _ := reducedShape(ir.Dims(x.Shape()...), along, op.keepDims).Ints()
 	y, err := c.output(x.DType(), shape...)
 	if err != nil {
 		return true, err
+	}
+	if !ok || fold == nil && inner != 1 && line.join == nil {
+		if x, err = c.reducedLast(x, along); err != nil {
+			return true, err
+		}
+		outer, length, inner = y.Len(), x.Len()/y.Len(), 1
 	}
 	if fold != nil {
 		return true, fold.reduce(c, y, x, outer, length, inner)
@@ -59,6 +62,24 @@ func (op *reduce) EvalFast(c *Call) (bool, error) {
 			}
 		}
 	})
+}
+
+// reducedLast returns x transposed, so that the axes along which it is reduced are the last ones.
+func (c *Call) reducedLast(x *tensor.Tensor, along []bool) (*tensor.Tensor, error) {
+	var perm, last []int
+	for i, yes := range along {
+		if yes {
+			last = append(last, i)
+		} else {
+			perm = append(perm, i)
+		}
+	}
+	perm = append(perm, last...)
+	y, err := c.New(x.DType(), reordered(x.Shape(), perm)...)
+	if err != nil {
+		return nil, err
+	}
+	return y, c.move(newWalk(y.Shape(), tensor.Strides(y.Shape()), reordered(tensor.Strides(x.Shape()), perm)), y, x)
 }
 
 // EvalFast computes the mean or the maximum of float32 channels.
@@ -125,9 +146,24 @@ var reduceLines = map[string]*reduceLine{
 	"ReduceMean": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Total(x) / float64(len(x))) }, join: joinSums, sums: true,
 		finish: func(sum float64, n int) float64 { return sum / float64(n) }},
 	"ReduceSumSquare": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Squares(x, 0)) }},
+	"ReduceL1":        {row: func(_ *vec.Unit, x []float32) float32 { return float32(absoluteSum(x)) }},
 	"ReduceL2":        {row: func(v *vec.Unit, x []float32) float32 { return l2(v, x) }},
 	"ReduceMax":       {row: (*vec.Unit).Largest, join: func(v *vec.Unit, acc, x []float32) { v.Zip(num.Max, acc, acc, x) }},
 	"ReduceMin":       {row: (*vec.Unit).Smallest, join: func(v *vec.Unit, acc, x []float32) { v.Zip(num.Min, acc, acc, x) }},
+}
+
+// absoluteSum adds absolute values in float64, in four chains: the next number of one would wait for
+// the last.
+func absoluteSum(x []float32) float64 {
+	var a, b, c, d float64
+	for ; len(x) >= 4; x = x[4:] {
+		a, b = a+math.Abs(float64(x[0])), b+math.Abs(float64(x[1]))
+		c, d = c+math.Abs(float64(x[2])), d+math.Abs(float64(x[3]))
+	}
+	for _, v := range x {
+		a += math.Abs(float64(v))
+	}
+	return a + b + (c + d)
 }
 
 // joinSums adds a row to others.
