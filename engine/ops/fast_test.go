@@ -447,11 +447,21 @@ func TestFastTopK(t *testing.T) {
 			for _, k := range []int{0, min(1, n), n / 2, n} {
 				for largest := range 2 {
 					a := attrs{"axis": axis - largest*len(shape), "largest": largest}
-					for _, x := range list(special(int64(i), shape...), random(int64(i), shape...), ties(shape...)) {
+					for _, x := range list(special(int64(i), shape...), random(int64(i), shape...), ties(shape...), counted[int32](50, 20, shape...),
+						counted[int64](50, 20, shape...)) {
 						fastRow{op: "TopK", version: 11, attrs: a, in: list(x, ints64(int64(k))), outputs: 2}.check(t)
 					}
 				}
 			}
+		}
+	}
+}
+
+func TestFastTopKOfLargeIntegers(t *testing.T) {
+	for _, x := range list(tensor.Of([]int64{math.MaxInt32, math.MinInt32, 0, -1}), tensor.Of([]int32{math.MaxInt32, math.MinInt32, 0, -1}),
+		tensor.Of([]int64{1, 1 << 32, -1 << 40, 2})) { // the last do not fit in 32 bits
+		for largest := range 2 {
+			fastRow{op: "TopK", version: 11, attrs: attrs{"largest": largest}, in: list(x, ints64(3)), outputs: 2, plain: true}.check(t)
 		}
 	}
 }

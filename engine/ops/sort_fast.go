@@ -7,20 +7,33 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast selects the best of float32 as 64-bit integers: the upper 32 bits
-// order the value, the lower ones the index, so that one comparison decides.
+// EvalFast selects the best of float32, and of integers that 32 bits hold, as 64-bit integers: the
+// upper 32 bits order the value, the lower ones the index, so that one comparison decides.
 func (op topK) EvalFast(c *Call) (bool, error) {
-	x := c.In[0]
-	if x.DType() != tensor.Float32 {
-		return false, nil
+	switch x := c.In[0]; x.DType() {
+	case tensor.Float32:
+		return topNumbers(c, op, tensor.Data[float32](x), keepBest)
+	case tensor.Int32:
+		return topNumbers(c, op, tensor.Data[int32](x), keepIntegers)
+	case tensor.Int64:
+		src := tensor.Data[int64](x)
+		if slices.ContainsFunc(src, func(v int64) bool { return v != int64(int32(v)) }) {
+			return false, nil
+		}
+		return topNumbers(c, op, src, keepIntegers)
 	}
+	return false, nil
+}
+
+func topNumbers[T float32 | int32 | int64](c *Call, op topK, src []T, keep func(best []uint64, src []T, n, step int, smallest bool)) (bool, error) {
+	x := c.In[0]
 	axis, k, err := op.bounds(c)
 	if err != nil || int64(x.Dim(axis)) > math.MaxUint32 {
 		return err != nil, err
 	}
 	shape := slices.Clone(x.Shape())
 	shape[axis] = k
-	values, err := c.output(tensor.Float32, shape...)
+	values, err := c.output(x.DType(), shape...)
 	if err != nil {
 		return true, err
 	}
@@ -34,10 +47,10 @@ func (op topK) EvalFast(c *Call) (bool, error) {
 	}
 	before, along, after := split3(x.Shape(), axis)
 	best := make([]uint64, k)
-	src, dst, at := tensor.Data[float32](x), tensor.Data[float32](values), tensor.Data[int64](indices)
+	dst, at := tensor.Data[T](values), tensor.Data[int64](indices)
 	for line := range before * after {
 		from, to := line/after*along*after+line%after, line/after*k*after+line%after
-		keepBest(best, src[from:], along, after, op.smallest)
+		keep(best, src[from:], along, after, op.smallest)
 		for j, w := range slices.Backward(best) {
 			i := int(^uint32(w))
 			dst[to+(k-1-j)*after], at[to+(k-1-j)*after] = src[from+i*after], int64(i)
@@ -77,6 +90,30 @@ func keepBest(best []uint64, src []float32, n, step int, smallest bool) {
 		}
 		for i := k; i < n; i++ {
 			if w := uint64(sortKey(src[i*step])^flip)<<32 | uint64(^uint32(i)); w > best[0] {
+				best[0] = w
+				sink(best, 0)
+			}
+		}
+	}
+	slices.Sort(best)
+}
+
+// keepIntegers is keepBest of integers that 32 bits hold.
+func keepIntegers[T int32 | int64](best []uint64, src []T, n, step int, smallest bool) {
+	flip := uint32(1 << 31)
+	if smallest {
+		flip = math.MaxInt32
+	}
+	k := len(best)
+	for i := range best {
+		best[i] = uint64(uint32(src[i*step])^flip)<<32 | uint64(^uint32(i))
+	}
+	if k < n {
+		for i := k/2 - 1; i >= 0; i-- {
+			sink(best, i)
+		}
+		for i := k; i < n; i++ {
+			if w := uint64(uint32(src[i*step])^flip)<<32 | uint64(^uint32(i)); w > best[0] {
 				best[0] = w
 				sink(best, 0)
 			}
