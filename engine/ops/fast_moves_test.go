@@ -84,6 +84,9 @@ func TestFastRegions(t *testing.T) {
 			for _, size := range [][2]int{{7, 7}, {1, 3}, {14, 2}} {
 				a := attrs{"output_height": size[0], "output_width": size[1], "sampling_ratio": sampling, "spatial_scale": float32(0.9), "coordinate_transformation_mode": mode}
 				fastRow{op: "RoiAlign", version: 16, attrs: a, in: list(x, boxes, pictures), relative: 2e-6, absolute: 3e-6}.check(t)
+				a["mode"] = "max"
+				fastRow{op: "RoiAlign", version: 16, attrs: a, in: list(x, boxes, pictures)}.check(t)
+				fastRow{op: "RoiAlign", version: 16, attrs: a, in: list(special(3, 2, 5, 30, 200), boxes, pictures)}.check(t)
 			}
 		}
 	}

@@ -123,7 +123,7 @@ func evalRoiAlign[T real](op *roiAlign, c *Call) error {
 			out := dst[(r*channels+ch)*cells:][:cells]
 			for i := range out {
 				if op.largest {
-					out[i] = T(largestSample(&s, i, in))
+					out[i] = largestSample(&s, i, in)
 				} else {
 					out[i] = T(meanSample(&s, i, in))
 				}
@@ -152,19 +152,18 @@ func meanSample[T real](s *roiSamples, cell int, plane []T) float64 {
 	return sum / float64(s.count)
 }
 
-// largestSample is the maximum over neighbours times their weights, as in the
-// specification's reference implementation.
-func largestSample[T real](s *roiSamples, cell int, plane []T) float64 {
-	best, any := 0.0, false
-	for i := s.begin(cell); i < s.end[cell]; i++ {
-		for k, at := range s.at[i] {
-			if v := float64(s.weight[i][k]) * float64(plane[at]); !any || v > best {
-				best, any = v, true
-			}
-		}
+// largestSample is the maximum over neighbours times their weights, as in the specification's
+// reference implementation; NaN wins over all numbers.
+func largestSample[T real](s *roiSamples, cell int, plane []T) T {
+	from, to := s.begin(cell), s.end[cell]
+	best := T(math.Inf(-1))
+	if to-from < s.count {
+		best = 0 // samples outside the image are 0
 	}
-	if s.end[cell]-s.begin(cell) < s.count {
-		best = max(best, 0) // samples outside the image are 0
+	weights := s.weight[from:to]
+	for i := range weights {
+		at, w := &s.at[from+i], &weights[i]
+		best = max(best, T(w[0])*plane[at[0]], T(w[1])*plane[at[1]], T(w[2])*plane[at[2]], T(w[3])*plane[at[3]])
 	}
 	return best
 }

@@ -56,15 +56,16 @@ type roiWork struct {
 	picks         []vec.Taps // for wide boxes: for each row of cells, the columns that are used
 	between       []float32  // for each row of cells, the sums of all columns, and a zero at the end
 	taps          vec.Taps   // of the cells, indices in between
+	samples       roiSamples // where the maximum is wanted, instead of all others
 }
 
 var roiWorks = sync.Pool{New: func() any { return new(roiWork) }}
 
-// EvalFast computes the mean of float32 samples.
+// EvalFast computes the mean or the maximum of float32 samples.
 func (op *roiAlign) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
 	v := c.vec(x, c.In[1])
-	if v == nil || op.largest || x.Rank() != 4 || x.Dim(2)*x.Dim(3) > math.MaxInt32 {
+	if v == nil || x.Rank() != 4 || x.Dim(2)*x.Dim(3) > math.MaxInt32 {
 		return false, nil
 	}
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
@@ -97,11 +98,26 @@ func (op *roiAlign) EvalFast(c *Call) (bool, error) {
 		for i := from; i < to; i++ {
 			r, first := i/groups, i%groups*group
 			if i == from || i%groups == 0 {
-				op.prepare(work, boxes[r], h, w)
+				if op.largest {
+					if op.sample(c.Run, &work.samples, boxes[r], h, w) != nil {
+						return // cancelled, as share finds
+					}
+				} else {
+					op.prepare(work, boxes[r], h, w)
+				}
 			}
 			for ch := first; ch < min(first+group, channels); ch++ {
-				in := src[(int(pictures[r])*channels+ch)*plane:][:plane]
-				work.cells(v, dst[(r*channels+ch)*cells:][:cells], in, w)
+				in, out := src[(int(pictures[r])*channels+ch)*plane:][:plane], dst[(r*channels+ch)*cells:][:cells]
+				if op.largest {
+					if c.Run.Check() != nil {
+						return
+					}
+					for k := range out {
+						out[k] = largestSample(&work.samples, k, in)
+					}
+				} else {
+					work.cells(v, out, in, w)
+				}
 			}
 		}
 	})
