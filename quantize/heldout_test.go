@@ -73,8 +73,8 @@ func firsts(t *testing.T, s *engine.Session, in []engine.Values) []int {
 }
 
 // TestHeldOut calibrates SqueezeNet 1.1 on 100 photos and judges it on 100 of
-// other classes. At the time of writing 97 of them had the same first place, and
-// 53 instead of 51 were right.
+// other classes. At the time of writing 96 of them had the same first place, and
+// 54 instead of 51 were right.
 func TestHeldOut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds; run without -short")
@@ -121,8 +121,8 @@ func TestHeldOut(t *testing.T) {
 }
 
 // TestDetectorHeldOut calibrates YOLOX-nano on ten photos and judges it on ten of other
-// classes. Two layers of 113 cost most of the accuracy: with all in integers the outputs
-// differed by 46 % of their rms (calibrated on 50 photos), with these in float32 by 22 %.
+// classes. Few layers of 113 cost most of the accuracy: with all in integers the outputs
+// differed by two fifths of their rms, with five in float32 by 14 %.
 func TestDetectorHeldOut(t *testing.T) {
 	if testing.Short() || engine.BestCPU() == "purego" {
 		t.Skip("takes long; run without -short, and with assembly")
@@ -161,7 +161,7 @@ func TestDetectorHeldOut(t *testing.T) {
 		}
 	}
 	t.Logf("the outputs differ by %.1f %% with %v in float32", 100*math.Sqrt(off/all), r.Kept)
-	if math.Sqrt(off/all) > 0.3 || len(r.Kept) == 0 || len(r.Kept) > 8 {
+	if math.Sqrt(off/all) > 0.2 || len(r.Kept) == 0 || len(r.Kept) > 8 {
 		t.Errorf("the outputs differ by %.1f %% with %v in float32", 100*math.Sqrt(off/all), r.Kept)
 	}
 }

@@ -12,7 +12,9 @@
 // Activations become uint8, with ranges found on sample inputs. The change of a
 // layer's mean outputs by the rounding of its weights is subtracted from its bias
 // (Nagel et al. 2019, "Data-Free Quantization through Weight Equalization and Bias
-// Correction", §4.2). A few layers stay in float32 where that makes the result
+// Correction", §4.2). Weights are rounded so that their errors make up for each other
+// (Frantar et al. 2022, "GPTQ: Accurate Post-Training Quantization for Generative
+// Pre-trained Transformers"). A few layers stay in float32 where that makes the result
 // measurably better.
 package quantize
 
@@ -187,6 +189,8 @@ type quantizer struct {
 	means    map[*ir.Value][]float64 // by channel
 	want     []engine.Values         // float32 outputs for the compared samples
 	pixels   map[*ir.Node]float64    // positions of each layer's outputs
+	moments  map[*ir.Node]*moments   // of each layer's inputs
+	rounded  map[*ir.Node]coding     // weights rounded by them
 	float    int                     // bytes of constants in float32
 }
 

@@ -34,7 +34,7 @@ type histogram struct {
 }
 
 // calibrate runs the samples twice in float32: first to find the extremes of every
-// coded value, then its histogram.
+// coded value, then its histogram and the moments of the layers that read it.
 func (q *quantizer) calibrate(p *placement) error {
 	model, names, err := q.export(nil)
 	if err != nil {
@@ -58,11 +58,24 @@ func (q *quantizer) calibrate(p *placement) error {
 		return fmt.Errorf("calibration: %w", err)
 	}
 	defer s.Close()
+	q.moments, q.rounded = map[*ir.Node]*moments{}, map[*ir.Node]coding{}
+	for _, n := range p.layers {
+		q.moments[n] = newMoments(n)
+	}
+	extremes := func(_ int, v *ir.Value, t *tensor.Tensor) { seen[v].extremes(t) }
+	count := func(i int, v *ir.Value, t *tensor.Tensor) {
+		seen[v].count(t)
+		for _, n := range p.readers[v] {
+			if m := q.moments[n]; m != nil && n.Inputs[0] == v {
+				m.add(n, t, i, q.samples.Count)
+			}
+		}
+	}
 	held := 0
-	for pass, see := range []func(h *histogram, t *tensor.Tensor){(*histogram).extremes, (*histogram).count} {
+	for pass, see := range []func(i int, v *ir.Value, t *tensor.Tensor){extremes, count} {
 		for i := range q.samples.Count {
 			q.opt.Observe("calibrate", pass*q.samples.Count+i, 2*q.samples.Count)
-			out, err := q.observe(s, i, seen, names, see)
+			out, err := q.observe(s, i, names, see)
 			if err != nil {
 				return err
 			}
@@ -112,14 +125,14 @@ func size(v engine.Values) (n int) {
 	return n
 }
 
-// observe runs sample i, passes every value to see with its histogram, and returns
-// the network's own outputs.
-func (q *quantizer) observe(s *engine.Session, i int, seen map[*ir.Value]*histogram, names map[*ir.Value]string, see func(*histogram, *tensor.Tensor)) (engine.Values, error) {
+// observe runs sample i, passes every coded value to see, and returns the network's own
+// outputs.
+func (q *quantizer) observe(s *engine.Session, i int, names map[*ir.Value]string, see func(i int, v *ir.Value, t *tensor.Tensor)) (engine.Values, error) {
 	in, out, err := q.sample(s, i)
 	if err != nil {
 		return nil, err
 	}
-	for v, h := range seen {
+	for v := range q.seen {
 		if q.ctx.Err() != nil {
 			return nil, context.Cause(q.ctx)
 		}
@@ -130,7 +143,7 @@ func (q *quantizer) observe(s *engine.Session, i int, seen map[*ir.Value]*histog
 		if t == nil || t.DType() != tensor.Float32 {
 			return nil, fmt.Errorf("BUG: value %q was not computed", v.Name)
 		}
-		see(h, t)
+		see(i, v, t)
 	}
 	own := engine.Values{}
 	for _, v := range q.graph.Outputs {

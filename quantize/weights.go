@@ -42,7 +42,7 @@ func (q *quantizer) eachWeight(n *ir.Node, visit func(out, at, channel int)) {
 }
 
 // code quantises the weights of a layer symmetrically: the largest of each output
-// becomes 127.
+// becomes 127. They are rounded so that their errors make up for each other.
 func (q *quantizer) code(p *placement, n *ir.Node) coding {
 	w := n.Inputs[1].Const()
 	data := tensor.Data[float32](w)
@@ -62,13 +62,15 @@ func (q *quantizer) code(p *placement, n *ir.Node) coding {
 		}
 		c.scales[o] = s
 	}
+	q.eachWeight(n, func(o, at, _ int) {
+		c.codes[at] = roundTo(float64(data[at]), float64(c.scales[o]))
+	})
+	q.compensate(n, &c)
 	means := q.means[n.Inputs[0]]
 	var off, all float64
 	q.eachWeight(n, func(o, at, channel int) {
-		v, s := float64(data[at]), float64(c.scales[o])
-		k := min(max(math.RoundToEven(v/s), -127), 127)
-		c.codes[at] = int8(k)
-		d := k*s - v
+		v := float64(data[at])
+		d := float64(c.codes[at])*float64(c.scales[o]) - v
 		off, all = off+d*d, all+v*v
 		if channel < len(means) {
 			c.per[o] += d * means[channel]
@@ -76,6 +78,11 @@ func (q *quantizer) code(p *placement, n *ir.Node) coding {
 	})
 	c.error = math.Sqrt(off / math.Max(all, 1e-300))
 	return c
+}
+
+// roundTo is the code of a weight.
+func roundTo(w, scale float64) int8 {
+	return int8(min(max(math.RoundToEven(w/scale), -127), 127))
 }
 
 // biasOf is the bias of a layer, nil if it has none.
