@@ -15,13 +15,13 @@ type gridWork struct {
 	taps    vec.Taps
 	outside bool        // some taps are outside the image
 	axes    [3]gridAxis // those along each dimension, of which the taps are products
-	at      [gridPiece]int
+	at      [gridPiece]int64
 	factor  [gridPiece]float64
 }
 
 // gridAxis holds the taps of positions along one dimension.
 type gridAxis struct {
-	at     [4][gridPiece]int // their pixels times the stride, gridOutside if there is none
+	at     [4][gridPiece]int64 // their pixels times the stride, gridOutside if there is none
 	factor [4][gridPiece]float64
 }
 
@@ -158,7 +158,7 @@ func (op *gridSample) along(a *gridAxis, i int, v float64, n, stride int) {
 	}
 	if base >= 0 && base+float64(count) <= float64(n) {
 		for t := range count {
-			a.at[t][i] = (int(base) + t) * stride
+			a.at[t][i] = int64((int(base) + t) * stride)
 		}
 		return
 	}
@@ -167,7 +167,7 @@ func (op *gridSample) along(a *gridAxis, i int, v float64, n, stride int) {
 		a.at[t][i] = gridOutside
 		if reach {
 			if pixel, ok := op.index(int(base)+t, n); ok {
-				a.at[t][i] = pixel * stride
+				a.at[t][i] = int64(pixel * stride)
 			}
 		}
 	}

@@ -32,7 +32,7 @@ var policy = map[string]string{
 	"engine/kernel/box":   "engine/kernel/amd64",
 	"engine/kernel/num":   "engine/kernel/amd64",
 	"engine/kernel/vec":   "engine/kernel/num engine/kernel/amd64 engine/kernel/arm64",
-	"engine/kernel":       "engine/kernel/args engine/kernel/amd64 engine/kernel/arm64 engine/kernel/box engine/kernel/vec engine/kernel/num",
+	"engine/kernel":       "engine/kernel/args engine/kernel/amd64 engine/kernel/arm64 engine/kernel/box engine/kernel/vec engine/kernel/num internal/clock",
 	"engine/ir":           "engine/onnx engine/tensor internal/await internal/printable internal/limit",
 	"engine/suppress":     "engine/kernel engine/kernel/box",
 	"engine/ops":          "engine/ir engine/onnx engine/tensor engine/kernel engine/kernel/vec engine/suppress internal/nearest internal/limit engine/kernel/num",
