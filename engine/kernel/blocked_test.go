@@ -325,8 +325,8 @@ func TestRowStepsDoNotAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &Memory{In: a.base(), Out: out.base(), More: []unsafe.Pointer{b.base()}, Scratch: unsafe.Pointer(&alignedBytes(pool.Scratch)[0])}
-	for name, w := range map[string]Work{"add": add, "average pool": average, "wide max pool": pool} {
+	m := &Memory{In: a.base(), Out: out.base(), More: []unsafe.Pointer{b.base()}}
+	for name, w := range map[string]Work{"add": add, "average pool": average, "max pool by columns": pool} {
 		if n := testing.AllocsPerRun(100, func() { runAll(w.Steps, m) }); n != 0 {
 			t.Errorf("%s: %v allocations a run", name, n)
 		}
