@@ -298,7 +298,7 @@ func engineOptions(c *cli.Context) ([]engine.Option, error) {
 		return nil, &exitError{exitUsage, err}
 	}
 	if p == engine.BF16 && !engine.FastBF16() {
-		remark(c, fmt.Sprintf("bf16 is no faster on this processor; the kernels in use, %s, compute in float32", engine.BestCPU()))
+		remark(c, fmt.Sprintf("bf16 is no faster with the kernels in use here, %s, which compute in float32", engine.BestCPU()))
 	}
 	return append(opts, engine.Precision(p)), nil
 }
