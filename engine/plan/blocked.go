@@ -134,6 +134,9 @@ func (b *builder) canSplit(n *ir.Node) bool {
 		return false
 	case convolve:
 		return !b.beatsPairs(b.conv(n))
+	case activate: // one that a transposed convolution computes
+		p := n.Inputs[0].Node
+		return p == nil || b.roles[p] != transposed
 	case concat: // parts that start inside a pixel's block are copied number by number
 		at := 0
 		for _, v := range n.Inputs {

@@ -93,6 +93,10 @@ func (n *network) many(domain string, version int, op string, outputs int, input
 // names of the steps. A second run, in memory full of NaN, must give the same: no step
 // reads what no step has written.
 func (n *network) run(rung *kernel.Rung, in []*tensor.Tensor) (out []*tensor.Tensor, steps []string) {
+	return n.runWith(Options{Rung: rung}, in)
+}
+
+func (n *network) runWith(o Options, in []*tensor.Tensor) (out []*tensor.Tensor, steps []string) {
 	n.t.Helper()
 	g := n.Clone()
 	if err := ops.Rebind(g); err != nil {
@@ -101,8 +105,9 @@ func (n *network) run(rung *kernel.Rung, in []*tensor.Tensor) (out []*tensor.Ten
 	if _, err := pass.Optimise(context.Background(), g, nil); err != nil {
 		n.t.Fatal(err)
 	}
-	r := NewRunner(g, Options{Rung: rung, Threads: 2, Memory: 1 << 30, Turns: 1000,
-		Trace: func(e Event) { steps = append(steps, e.Kernel) }})
+	o.Threads, o.Memory, o.Turns = 2, 1<<30, 1000
+	o.Trace = func(e Event) { steps = append(steps, e.Kernel) }
+	r := NewRunner(g, o)
 	out, err := r.Run(context.Background(), in, nil)
 	if err != nil {
 		n.t.Fatal(err)
@@ -119,14 +124,14 @@ func (n *network) run(rung *kernel.Rung, in []*tensor.Tensor) (out []*tensor.Ten
 	}
 	for i := range out {
 		if !bytes.Equal(out[i].Bytes(), again[i].Bytes()) {
-			n.t.Errorf("%s: output %d is another in memory full of NaN", rung.Name, i)
+			n.t.Errorf("%s: output %d is another in memory full of NaN", o.Rung.Name, i)
 		}
 	}
 	return out, took
 }
 
 // check compares the planned graph with the graph as it is, node by node, on
-// every class of kernels, and returns the steps of the last.
+// every class of kernels, and returns the steps of the last. With bfloat16 it must come near.
 func (n *network) check(bound float64) (steps []string) {
 	n.t.Helper()
 	var in []*tensor.Tensor
@@ -145,6 +150,16 @@ func (n *network) check(bound float64) (steps []string) {
 		for i := range want {
 			if e := distance(got[i], want[i]); !(e <= bound) {
 				n.t.Errorf("%s: output %d is off by %.2g of its rms", rung.Name, i, e)
+			}
+		}
+		if !rung.Pays(kernel.BF16x32) {
+			continue
+		}
+		const near = 0.03
+		got, _ = n.runWith(Options{Rung: rung, BF16: true}, in)
+		for i := range want {
+			if e := distance(got[i], want[i]); !(e <= near) {
+				n.t.Errorf("%s, bfloat16: output %d is off by %.2g of its rms", rung.Name, i, e)
 			}
 		}
 	}

@@ -52,7 +52,7 @@ func TestTransposed(t *testing.T) {
 			}
 			// It is an operand of a concatenation, and what reads that wants a halo.
 			z := n.op("Concat", []*ir.Value{y, y}, integer("axis", 1))
-			n.Outputs = append(n.Outputs, n.op("Conv", []*ir.Value{z, n.weights(9, 2*c.out, 3, 3)}, integers("pads", 1, 1, 1, 1)))
+			n.Outputs = append(n.Outputs, n.op("Conv", []*ir.Value{z, n.weights(17, 2*c.out, 3, 3)}, integers("pads", 1, 1, 1, 1)))
 			steps := n.check(1e-5)
 			if tiles {
 				return
