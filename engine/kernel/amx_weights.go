@@ -6,10 +6,10 @@ import (
 
 // TileConv has the convolutions of Split32, BF16x32, and of planar pictures for which
 // TakesPlanar reports true. With the rung "amx" they use AMX tiles, with "avx512bf16" those of
-// BF16x32 use VDPBF16PS; otherwise they are twins in Go. Kernels, strides, dilations, padding and numbers of channels may be any; with
-// Group > 1, the channels of a group must be multiples of 32. The output may be Split32,
-// BF16x32 or F32x16; the residual may be any of these, also in the memory of the output. A
-// gate is for a single picture.
+// BF16x32 use VDPBF16PS; otherwise they are twins in Go. Kernels, strides, dilations, padding
+// and numbers of channels may be any; with Group > 1, the channels of a group must be multiples
+// of 32. The output may be Split32, BF16x32 or F32x16; the residual may be any of these, also in
+// the memory of the output. A gate is for a single picture.
 //
 // Pack functions allocate packed weights. The caller packs them by calling Chunk for every
 // number below Chunks, concurrently and in any order, before a step that uses them runs.

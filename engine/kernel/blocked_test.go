@@ -60,6 +60,7 @@ var poolCases = []struct {
 	{why: "dilated", h: 11, w: 12, kh: 3, kw: 3, sh: 1, sw: 2, pads: [4]int{2, 2, 2, 2}, dilation: 2},
 	{why: "wide", h: 2, w: 240, kh: 2, kw: 2, sh: 1, sw: 1},
 	{why: "wide 3x3", h: 5, w: 240, kh: 3, kw: 3, sh: 1, sw: 1, pads: [4]int{1, 1, 1, 1}},
+	{why: "taps far apart", h: 4, w: 6, kh: 4, kw: 2, sh: 1, sw: 1, pads: [4]int{1 << 26, 1 << 26, 1 << 27, 0}, dilation: 1 << 26},
 	{why: "one pixel", h: 1, w: 1, kh: 1, kw: 1, sh: 1, sw: 1},
 }
 

@@ -23,8 +23,8 @@ var pairTileConv = TileConv{
 }
 
 // pairsPay reports whether VDPBF16PS computes products in less than two thirds of the time that
-// multiply-adds of float32 take. AMD's processors start as many of either in a cycle, Intel's half
-// as many, which then compute no more products. The shortest of several turns counts.
+// multiply-adds of float32 take. Zen 5 starts as many of either in a cycle; a processor that starts
+// half as many computes no more products. The shortest of several turns counts.
 var pairsPay = sync.OnceValue(func() bool {
 	const rounds, turns = 1000, 10
 	shortest := func(loop func(rounds int), least time.Duration) time.Duration {

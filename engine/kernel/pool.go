@@ -72,6 +72,13 @@ func (p *Pool) byColumns() bool {
 	return true
 }
 
+// columnsRead is the number of columns of a row of the input with those of the padding that windows
+// read. It may be more than an int of 32 bits holds.
+func (p *Pool) columnsRead() int64 {
+	last := int64(p.Out.W-1)*int64(p.StrideW) + int64(p.KernelW-1)*int64(p.DilationW)
+	return max(int64(p.PadLeft)+int64(p.In.W), last+1)
+}
+
 // AveragePool plans an average pool. Padding counts only with CountPad.
 func (r *Rung) AveragePool(p Pool) (Work, error) { return r.pool(p, windowSum) }
 
@@ -91,8 +98,8 @@ func (r *Rung) pool(p Pool, op windowOp) (Work, error) {
 		s.widen()
 	}
 	pixel := s.source.Format.PixelBytes()
-	s.right = max(0, (p.Out.W-1)*p.StrideW+(p.KernelW-1)*p.DilationW+1-p.PadLeft-p.In.W)
-	if op == windowMax && (p.PadLeft+p.In.W+s.right)*pixel <= poolRoom && p.byColumns() {
+	if room := p.columnsRead() * int64(pixel); op == windowMax && room <= poolRoom && p.byColumns() {
+		s.right = int(room)/pixel - p.PadLeft - p.In.W
 		for k := range p.KernelH {
 			s.down = append(s.down, k*p.DilationH*s.source.Pitch*pixel)
 		}

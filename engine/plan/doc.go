@@ -46,6 +46,8 @@
 //	dilated so far that most taps meet padding                tap by tap      taps.go
 //	rung amx, enough channels, not too many layers after it   AMX, bf16x3     choose.go: tiled
 //	    a planar picture of up to 4 channels                  AMX, bf16x3     choose.go: tiledPlanar
+//	rung avx512bf16, bfloat16 asked for, enough channels      VDPBF16PS       choose.go: tiled
+//	    but not 3x3 of stride 1 on a large map                Winograd 4x4    winograd.go: beatsPairs
 //	a filter per channel                                      depthwise
 //	3x3 of stride 1, by the smaller side of the map and the smaller number of channels:
 //	    side from 20, channels from 32                        Winograd 4x4    winograd.go
