@@ -37,32 +37,6 @@ const (
 	sineTime  = 5
 )
 
-// zip is joinTo for float32: y = a ∘ b, with a and b broadcast to the shape of y; y may be a.
-func (c *Call) zip(pair num.Pair, y, a, b *tensor.Tensor) error {
-	v, unit := c.vec(), 0.25
-	if pair == vec.Pow {
-		unit = powerTime
-	}
-	dst, x, z := tensor.Data[float32](y), tensor.Data[float32](a), tensor.Data[float32](b)
-	if len(x) == len(dst) && (len(z) == len(dst) || len(z) == 1) || len(z) == len(dst) && len(x) == 1 {
-		return c.share(len(dst), unit, func(from, to int) {
-			left, right := x, z
-			if len(x) == len(dst) {
-				left = x[from:to]
-			}
-			if len(z) == len(dst) {
-				right = z[from:to]
-			}
-			v.Zip(pair, dst[from:to], left, right)
-		})
-	}
-	w := broadcastWalk(y.Shape(), a.Shape(), b.Shape())
-	lenA, lenB := w.step(1), w.step(2)
-	return c.rows(w, unit, func(n int, at []int) {
-		v.Zip(pair, dst[at[0]:at[0]+n], x[at[1]:at[1]+max(1, n*lenA)], z[at[2]:at[2]+max(1, n*lenB)])
-	})
-}
-
 // evalInts combines int64 and int32 operands in their own type by the operator's function.
 func (op binaryOp) evalInts(c *Call, a, b *tensor.Tensor) (bool, error) {
 	if op.i64 == nil || a.DType() != b.DType() || c.Run.Kernel == nil || a.DType() != tensor.Int64 && a.DType() != tensor.Int32 {

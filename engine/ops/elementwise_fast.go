@@ -136,11 +136,6 @@ var loops64 = map[string]func(dst, src []float64){
 			dst[i] = s
 		}
 	},
-	"Sqrt": func(dst, src []float64) {
-		for i, v := range src {
-			dst[i] = math.Sqrt(v)
-		}
-	},
 	"Floor": func(dst, src []float64) {
 		for i, v := range src {
 			dst[i] = math.Floor(v)

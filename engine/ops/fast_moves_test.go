@@ -125,6 +125,7 @@ func TestFastScatter(t *testing.T) {
 			func(shape ...int) *tensor.Tensor { return special(1, shape...) },
 			func(shape ...int) *tensor.Tensor { return counted[int64](100, 3, shape...) },
 			func(shape ...int) *tensor.Tensor { return counted[int32](100, 3, shape...) },
+			func(shape ...int) *tensor.Tensor { return as(tensor.Uint32, counted[int32](100, 3, shape...)) },
 			func(shape ...int) *tensor.Tensor { return as(tensor.Float64, special(1, shape...)) },
 		} {
 			dim := s.data[(s.axis+len(s.data))%len(s.data)]
@@ -141,9 +142,9 @@ func TestFastScatter(t *testing.T) {
 		least := slices.Min(s.data[:k])
 		idx := counted[int64](2*least, least, s.index...)
 		updates := random(2, append(slices.Clone(s.index[:len(s.index)-1]), s.data[k:]...)...)
-		for _, d := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int32, tensor.Int64} {
+		for _, d := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int32, tensor.Int64, tensor.Uint64} {
 			for _, reduce := range []string{"none", "add", "mul", "max", "min"} {
-				if d == tensor.Int32 || d == tensor.Int64 {
+				if tensor.IntTypes.Is(d) {
 					x = counted[int32](100, 50, s.data...)
 				}
 				fastRow{op: "ScatterND", version: 18, attrs: attrs{"reduction": reduce}, in: list(as(d, x), idx, as(d, updates))}.check(t)

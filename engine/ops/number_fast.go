@@ -3,12 +3,12 @@ package ops
 import (
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/kernel/num"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// This file combines and compares operands that broadcast in their own types, row by row with
-// the kernels of packages num and, for sums and the like of float32, vec, without Eval's
-// conversions.
+// This file combines and compares operands that broadcast, in their own types: row by row with the
+// kernels of packages num and, for float32, vec, without Eval's conversions.
 
 // joins lists the operators whose result is of the operands' type.
 var joins = map[string]num.Pair{
@@ -44,37 +44,39 @@ func (c *Call) inOwnType(a, b *tensor.Tensor) bool {
 	return c.Run.Kernel != nil && c.Node.Domain == "" && d == b.DType() && ownTypes.Is(d)
 }
 
+// ownTypes are the types in joinLoops and compareLoops.
 var ownTypes = tensor.Types(tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64,
 	tensor.Float32, tensor.Float64, tensor.Bool)
+
+var joinLoops = map[tensor.DType]func(c *Call, op num.Pair, y, a, b *tensor.Tensor) error{
+	tensor.Int8: joinRows[int8], tensor.Int16: joinRows[int16], tensor.Int32: joinRows[int32], tensor.Int64: joinRows[int64],
+	tensor.Uint8: joinRows[uint8], tensor.Uint16: joinRows[uint16], tensor.Uint32: joinRows[uint32], tensor.Uint64: joinRows[uint64],
+	tensor.Float32: (*Call).zip, tensor.Float64: joinRows[float64], tensor.Bool: joinRows[uint8],
+}
+
+var compareLoops = map[tensor.DType]func(c *Call, r num.Relation, y, a, b *tensor.Tensor) error{
+	tensor.Int8: compareRows[int8], tensor.Int16: compareRows[int16], tensor.Int32: compareRows[int32], tensor.Int64: compareRows[int64],
+	tensor.Uint8: compareRows[uint8], tensor.Uint16: compareRows[uint16], tensor.Uint32: compareRows[uint32], tensor.Uint64: compareRows[uint64],
+	tensor.Float32: compareRows[float32], tensor.Float64: compareRows[float64], tensor.Bool: compareRows[uint8],
+}
 
 // joinTo sets y = a ∘ b for operands of which inOwnType is true, broadcast to the shape of y; y may
 // be a.
 func (c *Call) joinTo(op num.Pair, y, a, b *tensor.Tensor) error {
-	switch a.DType() {
-	case tensor.Int8:
-		return joinRows[int8](c, op, y, a, b)
-	case tensor.Int16:
-		return joinRows[int16](c, op, y, a, b)
-	case tensor.Int32:
-		return joinRows[int32](c, op, y, a, b)
-	case tensor.Int64:
-		return joinRows[int64](c, op, y, a, b)
-	case tensor.Uint16:
-		return joinRows[uint16](c, op, y, a, b)
-	case tensor.Uint32:
-		return joinRows[uint32](c, op, y, a, b)
-	case tensor.Uint64:
-		return joinRows[uint64](c, op, y, a, b)
-	case tensor.Float32:
-		return c.zip(op, y, a, b)
-	case tensor.Float64:
-		return joinRows[float64](c, op, y, a, b)
-	}
-	return joinRows[uint8](c, op, y, a, b)
+	return joinLoops[a.DType()](c, op, y, a, b)
 }
 
 func joinRows[T num.Number](c *Call, op num.Pair, y, a, b *tensor.Tensor) error {
 	return pairRows(c, 0.3, y.Shape(), words[T](y), a, b, func(dst, x, z []T) { num.Join(c.Run.Kernel.Num, op, dst, x, z) })
+}
+
+// zip is joinRows of float32, for which op may be vec.Pow too.
+func (c *Call) zip(op num.Pair, y, a, b *tensor.Tensor) error {
+	unit := 0.25
+	if op == vec.Pow {
+		unit = powerTime
+	}
+	return pairRows(c, unit, y.Shape(), tensor.Data[float32](y), a, b, func(dst, x, z []float32) { c.vec().Zip(op, dst, x, z) })
 }
 
 // compare sets output 0 to whether a relation holds; false if it has no loop for the operands' type.
@@ -86,27 +88,7 @@ func (c *Call) compare(r num.Relation, a, b *tensor.Tensor) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	switch a.DType() {
-	case tensor.Int8:
-		return true, compareRows[int8](c, r, y, a, b)
-	case tensor.Int16:
-		return true, compareRows[int16](c, r, y, a, b)
-	case tensor.Int32:
-		return true, compareRows[int32](c, r, y, a, b)
-	case tensor.Int64:
-		return true, compareRows[int64](c, r, y, a, b)
-	case tensor.Uint16:
-		return true, compareRows[uint16](c, r, y, a, b)
-	case tensor.Uint32:
-		return true, compareRows[uint32](c, r, y, a, b)
-	case tensor.Uint64:
-		return true, compareRows[uint64](c, r, y, a, b)
-	case tensor.Float32:
-		return true, compareRows[float32](c, r, y, a, b)
-	case tensor.Float64:
-		return true, compareRows[float64](c, r, y, a, b)
-	}
-	return true, compareRows[uint8](c, r, y, a, b)
+	return true, compareLoops[a.DType()](c, r, y, a, b)
 }
 
 func compareRows[T num.Number](c *Call, r num.Relation, y, a, b *tensor.Tensor) error {
@@ -118,9 +100,17 @@ func compareRows[T num.Number](c *Call, r num.Relation, y, a, b *tensor.Tensor) 
 // nanoseconds.
 func pairRows[T num.Number, R any](c *Call, unit float64, shape []int, dst []R, a, b *tensor.Tensor, row func(dst []R, x, z []T)) error {
 	x, z := words[T](a), words[T](b)
-	if len(dst) == 1 { // such as a loop's counter: not worth the walk
-		row(dst, x, z)
-		return nil
+	if n := len(dst); max(len(x), len(z)) == n && min(len(x), len(z)) == 1 || len(x) == n && len(z) == n { // one row
+		return c.share(n, unit, func(from, to int) {
+			left, right := x, z
+			if len(x) == n {
+				left = x[from:to]
+			}
+			if len(z) == n {
+				right = z[from:to]
+			}
+			row(dst[from:to], left, right)
+		})
 	}
 	w := broadcastWalk(shape, a.Shape(), b.Shape())
 	stepX, stepZ := w.step(1), w.step(2)
@@ -129,13 +119,11 @@ func pairRows[T num.Number, R any](c *Call, unit float64, shape []int, dst []R, 
 	})
 }
 
-// joinRow sets dst = a ∘ b, which may be sum, product, least or largest, with the kernels for the type.
+// joinRow sets dst = a ∘ b with the kernels for the type.
 func joinRow[T num.Number](k *kernel.Rung, op num.Pair, dst, a, b []T) {
 	if to, ok := any(dst).([]float32); ok {
-		k.Vec.Zip(floatPairs[op], to, any(a).([]float32), any(b).([]float32))
+		k.Vec.Zip(op, to, any(a).([]float32), any(b).([]float32))
 		return
 	}
 	num.Join(k.Num, op, dst, a, b)
 }
-
-var floatPairs = [...]num.Pair{num.Add: num.Add, num.Mul: num.Mul, num.Min: num.Min, num.Max: num.Max}

@@ -9,6 +9,28 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// updateLoops write updates to elements of y, or combine them, in the types in which they are combined.
+// Updates that replace elements are written as unsigned integers of the same size.
+var updateLoops = map[tensor.DType]struct {
+	elements func(c *Call, op scatterElements, y *tensor.Tensor) error
+	slices   func(c *Call, op scatterND, y *tensor.Tensor) error
+}{
+	tensor.Float32: {updateElements[float32], updateSlices[float32]}, tensor.Float64: {updateElements[float64], updateSlices[float64]},
+	tensor.Int32: {updateElements[int32], updateSlices[int32]}, tensor.Int64: {updateElements[int64], updateSlices[int64]},
+	tensor.Uint32: {updateElements[uint32], updateSlices[uint32]}, tensor.Uint64: {updateElements[uint64], updateSlices[uint64]},
+}
+
+// loopType is the type of the loops in updateLoops for elements of type d.
+func (r reduction) loopType(d tensor.DType) tensor.DType {
+	switch {
+	case r == "none" && d.Size() == 4:
+		return tensor.Uint32
+	case r == "none" && d.Size() == 8:
+		return tensor.Uint64
+	}
+	return d
+}
+
 // updatePairs are the reductions as functions of two numbers.
 var updatePairs = map[reduction]num.Pair{"add": num.Add, "mul": num.Mul, "max": num.Max, "min": num.Min}
 
@@ -30,38 +52,18 @@ func combine[T num.Number](op num.Pair, a, b T) T {
 // other axes never collide, so they can be written concurrently.
 func (op scatterElements) EvalFast(c *Call) (bool, error) {
 	x, idx, updates := c.In[0], c.In[1], c.In[2]
-	if !op.reduce.fits(x.DType()) || idx.DType() != tensor.Int64 || x.Rank() == 0 || !sameBut(x, idx, op.axis) || !slices.Equal(idx.Shape(), updates.Shape()) {
+	loop, ok := updateLoops[op.reduce.loopType(x.DType())]
+	if !ok || idx.DType() != tensor.Int64 || x.Rank() == 0 || !sameBut(x, idx, op.axis) || !slices.Equal(idx.Shape(), updates.Shape()) {
 		return false, nil
 	}
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return true, err
 	}
 	y, err := c.copied(x)
-	switch {
-	case err != nil:
+	if err != nil {
 		return true, err
-	case op.reduce == "none" && x.DType().Size() == 4:
-		return true, scatterRows(c, words[uint32](y), words[uint32](updates), op.axis)
-	case op.reduce == "none":
-		return true, scatterRows(c, words[uint64](y), words[uint64](updates), op.axis)
 	}
-	switch x.DType() {
-	case tensor.Float32:
-		return true, joinUpdates[float32](c, op, y)
-	case tensor.Float64:
-		return true, joinUpdates[float64](c, op, y)
-	case tensor.Int32:
-		return true, joinUpdates[int32](c, op, y)
-	}
-	return true, joinUpdates[int64](c, op, y)
-}
-
-// fits reports whether there are loops for elements of this type.
-func (r reduction) fits(d tensor.DType) bool {
-	if r == "none" {
-		return d.Size() == 4 || d.Size() == 8
-	}
-	return tensor.Types(tensor.Float32, tensor.Float64, tensor.Int32, tensor.Int64).Is(d)
+	return true, loop.elements(c, op, y)
 }
 
 // copied returns output 0 as a copy of the data.
@@ -137,26 +139,24 @@ func (g elementGrid) each(c *Call, row func(at, base, n int) (used int)) error {
 	return err
 }
 
-func scatterRows[T any](c *Call, y, updates []T, axis int) error {
-	index, g := tensor.Data[int64](c.In[1]), newElementGrid(c.In[0], c.In[1], axis)
-	return g.each(c, func(at, base, n int) int {
-		for i, v := range index[at : at+n] {
-			if v < 0 {
-				v += int64(g.dim)
+func updateElements[T num.Number](c *Call, op scatterElements, y *tensor.Tensor) error {
+	index, g := tensor.Data[int64](c.In[1]), newElementGrid(c.In[0], c.In[1], op.axis)
+	dst, updates := words[T](y), words[T](c.In[2])
+	pair, combined := updatePairs[op.reduce]
+	if !combined {
+		return g.each(c, func(at, base, n int) int {
+			for i, v := range index[at : at+n] {
+				if v < 0 {
+					v += int64(g.dim)
+				}
+				if uint64(v) >= uint64(g.dim) {
+					return i
+				}
+				dst[base+int(v)*g.step+i*g.side] = updates[at+i]
 			}
-			if uint64(v) >= uint64(g.dim) {
-				return i
-			}
-			y[base+int(v)*g.step+i*g.side] = updates[at+i]
-		}
-		return n
-	})
-}
-
-// joinUpdates combines elements of y with their updates.
-func joinUpdates[T num.Number](c *Call, op scatterElements, y *tensor.Tensor) error {
-	index, g, pair := tensor.Data[int64](c.In[1]), newElementGrid(c.In[0], c.In[1], op.axis), updatePairs[op.reduce]
-	dst, updates := tensor.Data[T](y), tensor.Data[T](c.In[2])
+			return n
+		})
+	}
 	return g.each(c, func(at, base, n int) int {
 		for i, v := range index[at : at+n] {
 			if v < 0 {
@@ -174,58 +174,40 @@ func joinUpdates[T num.Number](c *Call, op scatterElements, y *tensor.Tensor) er
 
 // EvalFast is that of ScatterElements for slices, one after the other: two may be the same.
 func (op scatterND) EvalFast(c *Call) (bool, error) {
-	x, updates := c.In[0], c.In[2]
-	if !op.reduce.fits(x.DType()) || c.Run.Kernel == nil {
+	x := c.In[0]
+	loop, ok := updateLoops[op.reduce.loopType(x.DType())]
+	if !ok || c.Run.Kernel == nil {
 		return false, nil
 	}
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return true, err
 	}
-	index, err := callInts(c, 1)
+	y, err := c.copied(x)
 	if err != nil {
 		return true, err
 	}
-	y, err := c.copied(x)
-	switch {
-	case err != nil:
-		return true, err
-	case op.reduce == "none" && x.DType().Size() == 4:
-		return true, putSlices(c, index, words[uint32](y), words[uint32](updates))
-	case op.reduce == "none":
-		return true, putSlices(c, index, words[uint64](y), words[uint64](updates))
-	}
-	switch x.DType() {
-	case tensor.Float32:
-		return true, joinSlices[float32](c, index, updatePairs[op.reduce], y)
-	case tensor.Float64:
-		return true, joinSlices[float64](c, index, updatePairs[op.reduce], y)
-	case tensor.Int32:
-		return true, joinSlices[int32](c, index, updatePairs[op.reduce], y)
-	}
-	return true, joinSlices[int64](c, index, updatePairs[op.reduce], y)
+	return true, loop.slices(c, op, y)
 }
 
-func putSlices[T any](c *Call, index []int, y, updates []T) error {
+func updateSlices[T num.Number](c *Call, op scatterND, y *tensor.Tensor) error {
+	index, err := callInts(c, 1)
+	if err != nil {
+		return err
+	}
+	dst, updates := words[T](y), words[T](c.In[2])
+	pair, combined := updatePairs[op.reduce]
 	return eachSlice(c.Run, c.In[0].Shape(), c.In[1].Shape(), index, 0, func(i, at, n int) error {
-		if n == 1 {
-			y[at] = updates[i]
-			return nil
+		switch {
+		case !combined && n == 1:
+			dst[at] = updates[i]
+		case !combined:
+			copy(dst[at:at+n], updates[i*n:])
+		case n == 1:
+			dst[at] = combine(pair, dst[at], updates[i])
+		default:
+			to := dst[at : at+n]
+			joinRow(c.Run.Kernel, pair, to, to, updates[i*n:][:n])
 		}
-		copy(y[at:at+n], updates[i*n:])
-		return nil
-	})
-}
-
-// joinSlices combines slices of y with their updates.
-func joinSlices[T num.Number](c *Call, index []int, op num.Pair, y *tensor.Tensor) error {
-	dst, updates := tensor.Data[T](y), tensor.Data[T](c.In[2])
-	return eachSlice(c.Run, c.In[0].Shape(), c.In[1].Shape(), index, 0, func(i, at, n int) error {
-		if n == 1 {
-			dst[at] = combine(op, dst[at], updates[i])
-			return nil
-		}
-		to := dst[at : at+n]
-		joinRow(c.Run.Kernel, op, to, to, updates[i*n:][:n])
 		return nil
 	})
 }

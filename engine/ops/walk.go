@@ -1,7 +1,9 @@
 package ops
 
 import (
+	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -153,6 +155,12 @@ func moveElements[T any](r *Run, w *walk, dst, src []T) error {
 	})
 }
 
-// words views the elements of any tensor except strings as unsigned integers of
-// the same size, for operators that only move elements.
-func words[T tensor.Element](t *tensor.Tensor) []T { return tensor.Data[T](t.As(tensor.DTypeOf[T]())) }
+// words views the elements of any tensor except strings as numbers of the same size, for operators
+// that only move elements, and bools as bytes.
+func words[T tensor.Element](t *tensor.Tensor) []T {
+	data, size := t.Bytes(), int(unsafe.Sizeof(*new(T)))
+	if t.DType().Size() != size {
+		panic(fmt.Sprintf("BUG: words of %d bytes of %s", size, t.DType()))
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/size)
+}
