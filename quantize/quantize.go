@@ -8,14 +8,13 @@
 //	err = r.WriteFile("resnet50-int8.onnx")
 //
 // Weights become int8, symmetric, with one scale per output channel (Krishnamoorthi
-// 2018, "Quantizing deep convolutional networks for efficient inference", §3.1).
-// Activations become uint8, with ranges found on sample inputs. The change of a
-// layer's mean outputs by the rounding of its weights is subtracted from its bias
-// (Nagel et al. 2019, "Data-Free Quantization through Weight Equalization and Bias
-// Correction", §4.2). Weights are rounded so that their errors make up for each other
-// (Frantar et al. 2022, "GPTQ: Accurate Post-Training Quantization for Generative
-// Pre-trained Transformers"). A few layers stay in float32 where that makes the result
-// measurably better.
+// 2018, "Quantizing deep convolutional networks for efficient inference", §3.1). They are
+// rounded so that their errors make up for each other (Frantar et al. 2022, "GPTQ:
+// Accurate Post-Training Quantization for Generative Pre-trained Transformers"), and what
+// rounding still adds to a layer's mean outputs is subtracted from its bias (Nagel et al.
+// 2019, "Data-Free Quantization through Weight Equalization and Bias Correction", §4.2).
+// Activations become uint8, with ranges found on sample inputs. A few layers stay in
+// float32 where that makes the result measurably better.
 package quantize
 
 import (
@@ -87,7 +86,7 @@ type Result struct {
 	session *engine.Session
 }
 
-// compared bounds the samples on which candidates are measured.
+// compared bounds the number of samples on which candidates are measured.
 const compared = 48
 
 // Prepare returns the option with which a network must be opened for Session: it
@@ -96,8 +95,8 @@ func Prepare() engine.Option {
 	return engine.WithoutPass("quant", "dynamic", "silu", "gelu", "layernorm", "conv", "activation", "residual")
 }
 
-// Session quantises the network of a session that was opened with Prepare. That is
-// not changed, and must stay open while the result is in use.
+// Session quantises the network of a session that was opened with Prepare. The session
+// is not changed, and must stay open while the result is in use.
 func Session(ctx context.Context, s *engine.Session, samples Samples, opt Options) (*Result, error) {
 	if err := await.Check(ctx); err != nil {
 		return nil, err

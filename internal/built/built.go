@@ -8,7 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 )
 
-// Session opens what was built, until the test ends.
+// Session opens the network that b has built; the end of the test closes it.
 func Session(t testing.TB, b *ir.Builder, opts ...engine.Option) *engine.Session {
 	t.Helper()
 	m, err := b.Model()

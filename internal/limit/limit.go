@@ -1,5 +1,5 @@
-// Package limit has the kind of error that says that something is over a limit. Programs
-// find it as ErrLimit of vision, engine and zoo, which are the same.
+// Package limit has the error for something that is over a limit. Programs see it as
+// ErrLimit of packages vision, engine and zoo.
 package limit
 
 import (

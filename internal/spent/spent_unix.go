@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Time is the time of processors that this process has taken: unlike a clock it
-// does not go on while others have them.
+// Time is the processor time that this process has taken. Unlike a clock it does not
+// advance while other processes run.
 func Time() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

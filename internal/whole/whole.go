@@ -1,4 +1,4 @@
-// Package whole writes files that are there whole, or not at all.
+// Package whole writes files that appear whole, or not at all.
 package whole
 
 import (
@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 )
 
-// WriteFile writes a file: under its name there is what was there before until all that
-// write wrote is on the disk. If anything fails or panics, it stays.
+// WriteFile writes a file. Until everything that write wrote is on the disk, path has what
+// it had before, and it keeps that if anything fails or panics.
 //
-// The new file is a hidden one in the same folder, which takes the name at the end, and is
-// removed after a failure; errors name path. Others may read it as the umask allows. A
-// symbolic link is replaced, not followed.
+// What is written goes to a hidden file in the same folder, which is renamed to path at the
+// end, or removed after a failure; errors name path. Others may read it as the umask allows.
+// A symbolic link is replaced, not followed.
 func WriteFile(path string, write func(io.Writer) error) error {
 	folder, name := filepath.Split(path)
 	part := filepath.Join(folder, "."+name+"."+rand.Text()[:10]+".part")
@@ -25,7 +25,7 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	err := writeAs(part, path, write)
 	var p *fs.PathError
 	var l *os.LinkError
-	switch { // part is gone
+	switch { // part is gone: name the file that the caller knows
 	case errors.As(err, &p) && p.Path == part:
 		p.Path = path
 	case errors.As(err, &l) && l.Old == part:
