@@ -16,9 +16,9 @@ import (
 // inputs (Frantar et al. 2022, "GPTQ: Accurate Post-Training Quantization for Generative
 // Pre-trained Transformers", §3). Means need no weights: they are corrected in the bias.
 const (
-	patches = 2048 // about how many inputs of a layer the covariance is estimated from
-	columns = 256  // weights of an output that make up for each other; bounds time and memory
-	damping = 0.01 // what is added to the variances, relative to their mean
+	patches     = 2048 // about how many inputs of a layer the covariance is estimated from
+	blockLength = 256  // weights of an output that make up for each other; bounds time and memory
+	damping     = 0.01 // what is added to the variances, relative to their mean
 )
 
 // block is a run of the inputs that an output's weights multiply, with the sums over
@@ -44,9 +44,9 @@ func newMoments(n *ir.Node) *moments {
 		m.groups, m.channels, m.high, m.wide = n.ReadAttrs().Int("group", 1), w.Dim(1), w.Dim(2), w.Dim(3)
 	}
 	taps := m.high * m.wide
-	per, step := m.channels*taps, max(columns/taps, 1)*taps
-	if taps > columns {
-		step = columns
+	per, step := m.channels*taps, max(blockLength/taps, 1)*taps
+	if taps > blockLength {
+		step = blockLength
 	}
 	for g := range m.groups {
 		for first := 0; first < per; first += step {
@@ -75,20 +75,25 @@ func (m *moments) add(n *ir.Node, t *tensor.Tensor, sample, samples int) {
 				patch[i] = float64(data[row+i])
 			}
 		}
-		for _, b := range m.blocks {
-			x := patch[b.group*m.channels*m.high*m.wide+b.first:][:len(b.sums)]
-			for i, v := range x {
-				if v == 0 {
-					continue
-				}
-				b.sums[i] += v
-				row := b.products[i*len(x):][:i+1]
-				for j := range row {
-					row[j] += v * x[j]
-				}
-			}
+		for i := range m.blocks {
+			b := &m.blocks[i]
+			b.add(patch[b.group*m.channels*m.high*m.wide+b.first:][:len(b.sums)])
 		}
 		m.count++
+	}
+}
+
+// add counts a patch of the block's inputs.
+func (b *block) add(x []float64) {
+	for i, v := range x {
+		if v == 0 {
+			continue
+		}
+		b.sums[i] += v
+		row := b.products[i*len(x):][:i+1]
+		for j := range row {
+			row[j] += v * x[j]
+		}
 	}
 }
 
@@ -121,12 +126,12 @@ func (q *quantizer) compensate(n *ir.Node, c *coding) {
 	if m == nil || m.count == 0 {
 		return
 	}
-	if was, ok := q.rounded[n]; ok && slices.Equal(was.scales, c.scales) {
+	if was, ok := q.rounded[n]; ok && slices.Equal(was.scales, c.scales) { // in an earlier trial
 		copy(c.codes, was.codes)
 		return
 	}
 	data := tensor.Data[float32](n.Inputs[1].Const())
-	outs, per := len(c.scales), m.channels*m.high*m.wide
+	outs, order := len(c.scales), orderOf(n)
 	for _, b := range m.blocks {
 		if q.ctx.Err() != nil {
 			return
@@ -135,28 +140,31 @@ func (q *quantizer) compensate(n *ir.Node, c *coding) {
 		if share == nil {
 			continue
 		}
-		k := len(b.sums)
-		row := make([]float64, k)
+		row, codes := make([]float64, len(b.sums)), make([]int8, len(b.sums))
 		for o := b.group * outs / m.groups; o < (b.group+1)*outs/m.groups; o++ {
-			at, step := o*per+b.first, 1
-			if outAxis(n) == 1 {
-				at, step = b.first*outs+o, outs
-			}
 			for i := range row {
-				row[i] = float64(data[at+i*step])
+				row[i] = float64(data[order.at(o, b.first+i)])
 			}
-			s := float64(c.scales[o])
-			for i, v := range row {
-				code := roundTo(v, s)
-				c.codes[at+i*step] = code
-				e := v - float64(code)*s
-				for j, f := range share[i*k+i+1 : i*k+k] {
-					row[i+1+j] -= e * f
-				}
+			roundRow(codes, row, share, float64(c.scales[o]))
+			for i, code := range codes {
+				c.codes[order.at(o, b.first+i)] = code
 			}
 		}
 	}
 	q.rounded[n] = coding{codes: slices.Clone(c.codes), scales: slices.Clone(c.scales)}
+}
+
+// roundRow rounds the weights of an output in a block, which it overwrites, with what the
+// weights behind each take over of its error.
+func roundRow(codes []int8, row, share []float64, scale float64) {
+	k := len(row)
+	for i, v := range row {
+		codes[i] = roundTo(v, scale)
+		e := v - float64(codes[i])*scale
+		for j, f := range share[i*k+i+1 : i*k+k] {
+			row[i+1+j] -= e * f
+		}
+	}
 }
 
 // shares are, in row i, what the inputs behind i take over of the error of i's weight:

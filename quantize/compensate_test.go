@@ -20,11 +20,8 @@ func TestShares(t *testing.T) {
 		x, common := [k]float64{}, r.NormFloat64()
 		for i := range x {
 			x[i] = 3 + common + r.NormFloat64()
-			b.sums[i] += x[i]
-			for j := range i + 1 {
-				b.products[i*k+j] += x[i] * x[j]
-			}
 		}
+		b.add(x[:])
 	}
 	h, trace := [k][k]float64{}, 0.0
 	for i := range k {

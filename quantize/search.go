@@ -6,11 +6,11 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 )
 
-// The search for layers that lose most in 8 bits is bounded by
+// The bounds of the search for layers that lose most in 8 bits.
 const (
-	trials = 40 // how often a part of the network is quantised alone
-	probes = 8  // the samples that each of them runs
-	most   = 8  // the layers that may stay in float32
+	trials   = 40 // how often a part of the network is quantised alone
+	probes   = 8  // samples that each trial runs
+	mostKept = 8  // layers that may stay in float32
 )
 
 // enough is an error so small that no layer has to stay in float32.
@@ -40,11 +40,11 @@ func (q *quantizer) search(all *placement, best *Result) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	work := q.shares(all.layers)
+	work := q.workShares(all.layers)
 	var kept []*ir.Node
 	least, price := best.Error, 1.0
 	for i, n := range costly {
-		q.opt.Observe("choose", trials+i, trials+most)
+		q.opt.Observe("choose", trials+i, trials+mostKept)
 		if len(kept)+1 == len(all.layers) {
 			break
 		}
@@ -61,7 +61,7 @@ func (q *quantizer) search(all *placement, best *Result) (*Result, error) {
 			}
 		}
 	}
-	q.opt.Observe("choose", trials+most, trials+most)
+	q.opt.Observe("choose", trials+mostKept, trials+mostKept)
 	return best, nil
 }
 
@@ -70,7 +70,7 @@ func (q *quantizer) search(all *placement, best *Result) (*Result, error) {
 func (q *quantizer) costliest(all *placement, whole float64) ([]*ir.Node, error) {
 	tried := 0
 	alone := func(layers []*ir.Node) (part, error) {
-		q.opt.Observe("choose", tried, trials+most)
+		q.opt.Observe("choose", tried, trials+mostKept)
 		tried++
 		rest := slices.DeleteFunc(slices.Clone(all.layers), func(n *ir.Node) bool { return slices.Contains(layers, n) })
 		r, err := q.measure(q.place(rest), probes)
@@ -81,7 +81,7 @@ func (q *quantizer) costliest(all *placement, whole float64) ([]*ir.Node, error)
 	}
 	parts := []part{{all.layers, whole * whole}}
 	var found []*ir.Node
-	for len(parts) > 0 && len(found) < most && tried < trials {
+	for len(parts) > 0 && len(found) < mostKept && tried < trials {
 		i, left := 0, 0.0
 		for k, p := range parts {
 			if left += p.cost; p.cost > parts[i].cost {
@@ -109,8 +109,8 @@ func (q *quantizer) costliest(all *placement, whole float64) ([]*ir.Node, error)
 	return found, nil
 }
 
-// shares are the layers' shares of the multiply-adds.
-func (q *quantizer) shares(layers []*ir.Node) map[*ir.Node]float64 {
+// workShares are the layers' shares of the multiply-adds.
+func (q *quantizer) workShares(layers []*ir.Node) map[*ir.Node]float64 {
 	work, all := map[*ir.Node]float64{}, 0.0
 	for _, n := range layers {
 		work[n] = float64(n.Inputs[1].Const().Len()) * q.pixels[n]

@@ -19,27 +19,41 @@ type coding struct {
 // eachWeight visits the weights of a layer output by output, with their position
 // and their input channel, until the context is done.
 func (q *quantizer) eachWeight(n *ir.Node, visit func(out, at, channel int)) {
-	w := n.Inputs[1].Const()
-	outs, axis := w.Dim(outAxis(n)), outAxis(n)
-	per := w.Len() / outs
+	w, order := n.Inputs[1].Const(), orderOf(n)
 	group, taps := 1, 1
 	if n.Op == "Conv" {
 		group, taps = n.ReadAttrs().Int("group", 1), w.Dim(2)*w.Dim(3)
 	}
-	for o := range outs {
+	for o := range order.outs {
 		if q.ctx.Err() != nil {
 			return
 		}
-		first := o / (outs / group) * (per / taps)
-		for i := range per {
-			at := o*per + i
-			if axis == 1 {
-				at = i*outs + o
-			}
-			visit(o, at, first+i/taps)
+		first := o / (order.outs / group) * (order.per / taps)
+		for i := range order.per {
+			visit(o, order.at(o, i), first+i/taps)
 		}
 	}
 }
+
+// weightOrder tells where the weights of each output of a layer are.
+type weightOrder struct {
+	outs, per     int // outputs, and weights of each
+	outStep, step int // from an output to the next, and from a weight of an output to the next
+}
+
+func orderOf(n *ir.Node) weightOrder {
+	w := n.Inputs[1].Const()
+	p := weightOrder{outs: w.Dim(outAxis(n)), step: 1}
+	p.per = w.Len() / p.outs
+	p.outStep = p.per
+	if outAxis(n) == 1 {
+		p.outStep, p.step = 1, p.outs
+	}
+	return p
+}
+
+// at is the place of weight i of output o.
+func (p weightOrder) at(o, i int) int { return o*p.outStep + i*p.step }
 
 // code quantises the weights of a layer symmetrically: the largest of each output
 // becomes 127. They are rounded so that their errors make up for each other.
