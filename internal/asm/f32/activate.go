@@ -88,8 +88,7 @@ func (a *activation) emit(name string, setup, body func()) {
 	a.leaf(name, []string{"p ptr", "n int", "alpha float32", "beta float32"}, name+" takes a multiple of 8 numbers.")
 	p, n := reg.RDI, reg.RDX
 	setup()
-	a.param("p", p)
-	a.param("n", n)
+	a.takes(p, n)
 	if a.bytes == 64 {
 		a.loop("four", 4, body)
 	}

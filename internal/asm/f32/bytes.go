@@ -350,9 +350,7 @@ func (b *byteGen) xor(x, y, dst reg.VecPhysical) {
 func (g *gen) widenBytes() {
 	g.leaf("WidenBytesAVX2", []string{"dst ptr", "src ptr", "n int"}, "WidenBytesAVX2 copies n bytes, a multiple of 32, to 16 bits each.")
 	dst, src, n := reg.RDI, reg.RSI, reg.RDX
-	g.param("dst", dst)
-	g.param("src", src)
-	g.param("n", n)
+	g.takes(dst, src, n)
 	g.Label("loop")
 	g.CMPQ(n, imm(32))
 	g.JLT(to("done"))

@@ -21,7 +21,7 @@ import (
 // gen is an avo context with this project's conventions. A kernel is a leaf: it calls
 // nothing, has no preemption points, and ends with VZEROUPPER. Either it takes a pointer to a
 // struct of args, whose fields it finds by name through go_asm.h (fn, field, load), or a few
-// parameters (leaf, param). Operands are in Go's order, destination last, except in methods
+// parameters (leaf, takes, param). Operands are in Go's order, destination last, except in methods
 // that say otherwise.
 //
 // Constants of a file lie in one table, each eight times: AVX-512 broadcasts one, AVX2 loads
@@ -31,6 +31,7 @@ type gen struct {
 	name   string                 // of the file
 	args   string                 // the type of the struct that AX points to
 	params map[string]operand.Mem // parameters of the current leaf
+	order  []string               // their names
 
 	numbers []uint32 // bits of the constants in the table
 	doubles []uint64 // those of constants in float64, each four times in a table of their own
@@ -41,12 +42,7 @@ type gen struct {
 
 // number returns the address of a constant with the given bits.
 func (g *gen) number(bits uint32) operand.Mem {
-	at := -1
-	for i, b := range g.numbers {
-		if b == bits {
-			at = i
-		}
-	}
+	at := slices.Index(g.numbers, bits)
 	if at < 0 {
 		at = len(g.numbers)
 		g.numbers = append(g.numbers, bits)
@@ -128,7 +124,7 @@ func (g *gen) leaf(name string, params []string, doc ...string) {
 	g.Pragma("noescape")
 	g.Doc(doc...)
 	kinds := map[string]types.Type{"ptr": types.Typ[types.UnsafePointer], "int": types.Typ[types.Int], "float32": types.Typ[types.Float32]}
-	g.params = map[string]operand.Mem{}
+	g.params, g.order = map[string]operand.Mem{}, nil
 	var vars, results []*types.Var
 	offset := 0
 	for _, p := range params {
@@ -142,13 +138,20 @@ func (g *gen) leaf(name string, params []string, doc ...string) {
 		if offset += 8; kind == "float32" {
 			offset -= 4
 		}
-		vars = append(vars, types.NewParam(token.NoPos, nil, name, kinds[kind]))
+		vars, g.order = append(vars, types.NewParam(token.NoPos, nil, name, kinds[kind])), append(g.order, name)
 	}
 	g.Signature(gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, types.NewTuple(vars...), types.NewTuple(results...), false)))
 }
 
 // param loads a parameter into a register.
 func (g *gen) param(name string, r reg.Register) { g.MOVQ(g.params[name], r) }
+
+// takes loads the first parameters into registers, in their order.
+func (g *gen) takes(registers ...reg.Register) {
+	for i, r := range registers {
+		g.param(g.order[i], r)
+	}
+}
 
 // broadcast fills a vector with a float32 parameter.
 func (g *gen) broadcast(name string, r reg.Register) { g.VBROADCASTSS(g.params[name], r) }

@@ -21,10 +21,7 @@ func (g *gen) squareIoUs(v vector) {
 	name := "SquareIoUs" + v.title
 	g.leaf(name, []string{"sums ptr", "box ptr", "blocks ptr", "n int"},
 		name+" adds to the sums of the boxes in n blocks, at least one, the squares of their IoUs with a box.")
-	g.param("sums", reg.RDX)
-	g.param("box", reg.RSI)
-	g.param("blocks", reg.RDI)
-	g.param("n", reg.RCX)
+	g.takes(reg.RDX, reg.RSI, reg.RDI, reg.RCX)
 	r := v.regs
 	for i := range 5 {
 		g.VBROADCASTSD(at(reg.RSI, 8*i), r[i])

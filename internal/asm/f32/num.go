@@ -70,12 +70,7 @@ func (k numKernels) begin(name string, prepare func()) {
 	name = "Num" + name + "AVX2"
 	k.leaf(name, []string{"dst ptr", "a ptr", "b ptr", "blocks int", "stepA int", "stepB int"},
 		name+" takes blocks of 32 numbers, at least one. Blocks of a and b are stepA and stepB bytes apart; dst may be a or b.")
-	k.param("dst", reg.RDI)
-	k.param("a", reg.RSI)
-	k.param("b", reg.RBX)
-	k.param("blocks", reg.RDX)
-	k.param("stepA", reg.R8)
-	k.param("stepB", reg.R9)
+	k.takes(reg.RDI, reg.RSI, reg.RBX, reg.RDX, reg.R8, reg.R9)
 	prepare()
 	k.Label("block")
 }
@@ -274,12 +269,7 @@ func (k numKernels) choose() {
 		name := fmt.Sprint("NumChoose", 8*size, "AVX2")
 		k.leaf(name, []string{"dst ptr", "a ptr", "b ptr", "blocks int", "stepA int", "stepB int", "which ptr"},
 			name+" sets blocks of 32 numbers, at least one, to those of a where the byte at which is not 0, else to those of b.")
-		for _, p := range []struct {
-			name string
-			r    reg.Register
-		}{{"dst", reg.RDI}, {"a", reg.RSI}, {"b", reg.RBX}, {"blocks", reg.RDX}, {"stepA", reg.R8}, {"stepB", reg.R9}, {"which", reg.R10}} {
-			k.param(p.name, p.r)
-		}
+		k.takes(reg.RDI, reg.RSI, reg.RBX, reg.RDX, reg.R8, reg.R9, reg.R10)
 		mask, a, zero := k.r[0], k.r[1], k.r[15]
 		k.VPXOR(zero, zero, zero)
 		k.Label("block")

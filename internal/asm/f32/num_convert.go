@@ -49,7 +49,7 @@ func (k numKernels) conversions() {
 	k.convert("Float32ToBFloat16", 128, 64, func(i int) {
 		// (x + 0x7fff + the lowest bit that stays) >> 16; of NaN the bits that stay, one of them set
 		half, quiet := k.r[9], k.r[8]
-		k.VPSRLD(operand.U8(1), k.r[orderReg], half)
+		k.VPSRLD(operand.U8(1), k.r[lowReg], half)
 		for j := range 2 {
 			x, y, nan := k.r[3*j], k.r[3*j+1], k.r[3*j+2]
 			k.VMOVUPS(at(reg.RSI, 64*i+32*j), x)
@@ -70,7 +70,7 @@ func (k numKernels) conversions() {
 		k.VMOVDQU(k.r[0], at(reg.RDI, 32*i))
 	}, 2, nil)
 	k.convert("Int32ToInt16", 128, 64, func(i int) {
-		a, b, mask := k.r[2*i], k.r[2*i+1], k.r[orderReg]
+		a, b, mask := k.r[2*i], k.r[2*i+1], k.r[lowReg]
 		k.VPAND(at(reg.RSI, 64*i), mask, a)
 		k.VPAND(at(reg.RSI, 64*i+32), mask, b)
 		k.VPACKUSDW(b, a, a)
@@ -78,40 +78,42 @@ func (k numKernels) conversions() {
 		k.VMOVDQU(a, at(reg.RDI, 32*i))
 	}, 2, nil)
 	k.convert("Int32ToInt8", 128, 32, func(int) {
-		k.VPSRLD(operand.U8(8), k.r[orderReg], k.r[13])
+		k.VPSRLD(operand.U8(8), k.r[lowReg], k.r[13])
 		for i := range 4 {
 			k.VPAND(at(reg.RSI, 32*i), k.r[13], k.r[i])
 		}
 		k.VPACKUSDW(k.r[1], k.r[0], k.r[0])
 		k.VPACKUSDW(k.r[3], k.r[2], k.r[2])
 		k.VPACKUSWB(k.r[2], k.r[0], k.r[0])
-		k.VPERMD(k.r[0], k.r[12], k.r[0])
+		k.VPERMD(k.r[0], k.r[packedReg], k.r[0])
 		k.VMOVDQU(k.r[0], at(reg.RDI, 0))
 	}, 1, nil)
 	k.convert("Float32ToInt32", 128, 128, func(i int) {
 		k.VCVTTPS2DQ(at(reg.RSI, 32*i), k.r[i])
 		k.VMOVDQU(k.r[i], at(reg.RDI, 32*i))
-		k.VPCMPEQD(k.r[10], k.r[i], k.r[i])
-		k.VPOR(k.r[i], k.r[11], k.r[11])
-	}, 4, func() { k.VMOVDQU(k.r[11], at(reg.RDI, 0)) })
+		k.VPCMPEQD(k.r[noneReg], k.r[i], k.r[i])
+		k.VPOR(k.r[i], k.r[missedReg], k.r[missedReg])
+	}, 4, func() { k.VMOVDQU(k.r[missedReg], at(reg.RDI, 0)) })
 }
 
-// convert writes a kernel that reads and writes so many bytes a block in steps. Register 14 is
-// 0xffff in each 32 bits, 12 puts packed bytes in order. 10 is what a float becomes that no int32
-// holds, and 11 gathers where that was: end writes it behind the last block.
+// Registers that hold constants of conversions: low is 0xffff in each 32 bits, packed what puts
+// packed bytes in order, and none what a float becomes that no int32 holds. missed gathers where
+// that was.
+const lowReg, packedReg, noneReg, missedReg = 14, 12, 10, 11
+
+// convert writes a kernel that reads and writes so many bytes a block in steps; end, if it is not
+// nil, writes what comes behind the last block.
 func (k numKernels) convert(name string, read, written int, step func(i int), steps int, end func()) {
 	name = "Num" + name + "AVX2"
 	k.leaf(name, []string{"dst ptr", "src ptr", "blocks int"}, name+" converts blocks of 32 numbers, at least one.")
-	k.param("dst", reg.RDI)
-	k.param("src", reg.RSI)
-	k.param("blocks", reg.RDX)
-	k.VPCMPEQD(k.r[orderReg], k.r[orderReg], k.r[orderReg])
-	k.VPSRLD(operand.U8(16), k.r[orderReg], k.r[orderReg])
+	k.takes(reg.RDI, reg.RSI, reg.RDX)
+	k.VPCMPEQD(k.r[lowReg], k.r[lowReg], k.r[lowReg])
+	k.VPSRLD(operand.U8(16), k.r[lowReg], k.r[lowReg])
 	k.MOVQ(operand.U64(0x0703060205010400), reg.RAX)
-	k.VMOVQ(reg.RAX, k.r[12].AsX())
-	k.VPMOVZXBD(k.r[12].AsX(), k.r[12])
-	k.VPSLLD(operand.U8(31), k.r[orderReg], k.r[10])
-	k.VPXOR(k.r[11], k.r[11], k.r[11])
+	k.VMOVQ(reg.RAX, k.r[packedReg].AsX())
+	k.VPMOVZXBD(k.r[packedReg].AsX(), k.r[packedReg])
+	k.VPSLLD(operand.U8(31), k.r[lowReg], k.r[noneReg])
+	k.VPXOR(k.r[missedReg], k.r[missedReg], k.r[missedReg])
 	k.Label("block")
 	for i := range steps {
 		step(i)

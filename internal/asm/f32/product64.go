@@ -19,11 +19,7 @@ func (g *gen) product64(v vector) {
 	g.leaf(name, []string{"sums ptr", "a ptr", "panel ptr", "k int", "row int"},
 		name+" adds to a tile of sums the product of four rows of A, row bytes apart, by a panel of k rows, at least one.")
 	r := v.regs
-	g.param("sums", reg.RDI)
-	g.param("a", reg.RSI)
-	g.param("panel", reg.RDX)
-	g.param("k", reg.RCX)
-	g.param("row", reg.R8)
+	g.takes(reg.RDI, reg.RSI, reg.RDX, reg.RCX, reg.R8)
 	g.LEAQ(operand.Mem{Base: reg.R8, Index: reg.R8, Scale: 2}, reg.RBX)
 	g.ADDQ(reg.RSI, reg.RBX)
 	for i := range 8 {

@@ -148,9 +148,7 @@ func (g *gen) pixelKernel(v vector, name string, op func(...operand.Op)) {
 func (g *gen) sumKernel(v vector) {
 	g.leaf("SumPixels"+v.title, []string{"sum ptr", "src ptr", "pixels int"}, "SumPixels"+v.title+" takes pixels of one vector.")
 	sum, src, n := reg.RDI, reg.RSI, reg.RDX
-	g.param("sum", sum)
-	g.param("src", src)
-	g.param("pixels", n)
+	g.takes(sum, src, n)
 	r := v.regs
 	g.VMOVUPS(at(sum, 0), r[0])
 	for i := 1; i < 4; i++ {
@@ -179,11 +177,7 @@ func (g *gen) scaleKernel(v vector) {
 		"ScaleRows"+v.title+" takes rows of one to three vectors.")
 	dst, src, scale, n, vecs := reg.RDI, reg.RSI, reg.RBX, reg.RDX, reg.RCX
 	g.begin()
-	g.param("dst", dst)
-	g.param("src", src)
-	g.param("scale", scale)
-	g.param("rows", n)
-	g.param("vecs", vecs)
+	g.takes(dst, src, scale, n, vecs)
 	g.CMPQ(vecs, imm(2))
 	g.JEQ(to("two"))
 	g.JGT(to("three"))

@@ -21,12 +21,7 @@ var (
 func (g *gen) shuffleLeaf(v vector) {
 	g.leaf("Shuffle"+v.title, []string{"dst ptr", "a ptr", "b ptr", "lanes ptr", "rest int", "pixels int"},
 		"Shuffle"+v.title+" chooses the numbers of pixels from those of two others.")
-	g.param("dst", shuffleTo)
-	g.param("a", shuffleA)
-	g.param("b", shuffleB)
-	g.param("lanes", shuffleLanes)
-	g.param("rest", shuffleRest)
-	g.param("pixels", shufflePixels)
+	g.takes(shuffleTo, shuffleA, shuffleB, shuffleLanes, shuffleRest, shufflePixels)
 }
 
 // shuffleLoops writes a loop over four pixels and one over one.

@@ -48,11 +48,7 @@ func (g *gen) transposeLoop(name, doc string) (dst, src, plane, channels, pixels
 	g.leaf(name, []string{"dst ptr", "src ptr", "plane int", "channels int", "pixels int"}, doc,
 		"It accesses no other pixels and channels.")
 	dst, src, plane, channels, pixels = reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
-	g.param("dst", dst)
-	g.param("src", src)
-	g.param("plane", plane)
-	g.param("channels", channels)
-	g.param("pixels", pixels)
+	g.takes(dst, src, plane, channels, pixels)
 	g.Label("loop")
 	g.TESTQ(pixels, pixels)
 	g.JLE(to("done"))
@@ -134,11 +130,7 @@ func (g *gen) interleave256(in bool) {
 	g.leaf(name, []string{"dst ptr", "src ptr", "plane int", "channels int", "pixels int"}, name+" "+doc,
 		"It accesses no other pixels and channels.")
 	dst, src, plane, channels, pixels := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
-	g.param("dst", dst)
-	g.param("src", src)
-	g.param("plane", plane)
-	g.param("channels", channels)
-	g.param("pixels", pixels)
+	g.takes(dst, src, plane, channels, pixels)
 	y := ymm.regs
 	planes := func(label string, base reg.Register, visit func(i int, m operand.Mem)) {
 		g.MOVQ(base, reg.RBX)

@@ -72,10 +72,7 @@ func (k row) binary(name string, op func(a, b, d, t reg.VecPhysical)) {
 	name = "Vec" + name + k.title
 	k.leaf(name, []string{"dst ptr", "a ptr", "b ptr", "n int"}, name+" takes n numbers; dst may be a or b.")
 	dst, a, b, n := reg.RDI, reg.RSI, reg.RBX, reg.RDX
-	k.param("dst", dst)
-	k.param("a", a)
-	k.param("b", b)
-	k.param("n", n)
+	k.takes(dst, a, b, n)
 	k.loop("row", n, []reg.Register{dst, a, b}, 4, func(disp, i int, tail bool) {
 		x, y, d, t := k.quad(i)
 		k.load(at(a, disp), x, tail)
@@ -111,9 +108,7 @@ func (k row) mulAdd() {
 	name := "VecMulAdd" + k.title
 	k.leaf(name, []string{"dst ptr", "a ptr", "n int", "factor float32"}, name+" adds factor times n numbers at a to dst.")
 	dst, a, n := reg.RDI, reg.RSI, reg.RDX
-	k.param("dst", dst)
-	k.param("a", a)
-	k.param("n", n)
+	k.takes(dst, a, n)
 	k.broadcast("factor", k.r[14])
 	k.loop("row", n, []reg.Register{dst, a}, 4, func(disp, i int, tail bool) {
 		x, y, _, _ := k.quad(i % 3)

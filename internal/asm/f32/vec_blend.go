@@ -24,12 +24,7 @@ func (k row) blend() {
 	k.leaf(name, []string{"dst ptr", "src ptr", "offsets ptr", "weights ptr", "taps int", "n int"},
 		name+" takes at least one row, of n numbers; dst must not overlap rows.")
 	dst, src, offsets, weights, taps, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.R10, reg.RDX
-	k.param("dst", dst)
-	k.param("src", src)
-	k.param("offsets", offsets)
-	k.param("weights", weights)
-	k.param("taps", taps)
-	k.param("n", n)
+	k.takes(dst, src, offsets, weights, taps, n)
 	tap, from := reg.R11, reg.R12
 	group := func(label string, vectors int, tail bool) {
 		for i := range vectors {
@@ -77,12 +72,7 @@ func (k row) pickSum() {
 	k.leaf(name, []string{"dst ptr", "src ptr", "index ptr", "weights ptr", "taps int", "n int"},
 		name+" computes n weighted sums of numbers of src at int32 indices; taps is at least 1.")
 	dst, src, index, weights, taps, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.R10, reg.RDX
-	k.param("dst", dst)
-	k.param("src", src)
-	k.param("index", index)
-	k.param("weights", weights)
-	k.param("taps", taps)
-	k.param("n", n)
+	k.takes(dst, src, index, weights, taps, n)
 	step, left, at1, at2 := reg.R11, reg.R12, reg.R13, reg.RBX
 	k.MOVQ(n, step)
 	k.SHLQ(operand.U8(2), step)
@@ -136,11 +126,7 @@ func (k row) transpose() {
 		name+" transposes squares of 8x8 numbers, which are side by side in src and one below the",
 		"other in dst. dstRow and srcRow are row strides in bytes.")
 	dst, src, dstRow, srcRow, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
-	k.param("dst", dst)
-	k.param("src", src)
-	k.param("dstRow", dstRow)
-	k.param("srcRow", srcRow)
-	k.param("squares", n)
+	k.takes(dst, src, dstRow, srcRow, n)
 	three, far := reg.R10, reg.R11
 	r := k.r
 	// Rows 0 to 3 are addressed from base, rows 4 to 7 from far.
@@ -197,10 +183,7 @@ func (k row) unzip() {
 	k.leaf(name, []string{"even ptr", "odd ptr", "src ptr", "n int"},
 		name+" takes apart n pairs of numbers, a positive multiple of 8.")
 	even, odd, src, n := reg.RDI, reg.RSI, reg.R8, reg.RDX
-	k.param("even", even)
-	k.param("odd", odd)
-	k.param("src", src)
-	k.param("n", n)
+	k.takes(even, odd, src, n)
 	r := k.r
 	k.Label("pairs")
 	k.VMOVUPS(at(src, 0), r[0])

@@ -41,9 +41,7 @@ func (k double) unary(name string, body func()) {
 	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "alpha float32", "beta float32"},
 		name+" takes n numbers; dst may be src. alpha and beta are not used.")
 	dst, src, n := reg.RDI, reg.RSI, reg.RDX
-	k.param("dst", dst)
-	k.param("src", src)
-	k.param("n", n)
+	k.takes(dst, src, n)
 	k.loop("row", n, []reg.Register{dst, src}, 1, func(disp, _ int, tail bool) {
 		k.load(at(src, disp), k.r[doubleIn], tail)
 		for half := range 2 {
@@ -62,10 +60,7 @@ func (k double) binary(name string, stepA, stepB int) {
 	name = "Vec" + name + k.title
 	k.leaf(name, []string{"dst ptr", "a ptr", "b ptr", "n int"}, name+" takes n numbers, or one at b if it has a side; dst may be a row of them.")
 	dst, a, b, n := reg.RDI, reg.RSI, reg.RBX, reg.RDX
-	k.param("dst", dst)
-	k.param("a", a)
-	k.param("b", b)
-	k.param("n", n)
+	k.takes(dst, a, b, n)
 	pointers, base, power := []reg.Register{dst, a, b}, reg.Register(a), reg.Register(b)
 	if stepA+stepB == 1 {
 		k.VBROADCASTSS(at(b, 0), k.r[doubleWith])

@@ -47,8 +47,7 @@ func (k row) reduction(name string, more []string, join func(...operand.Op), ste
 	name = "Vec" + name + k.title
 	k.leaf(name, append(append([]string{"src ptr", "n int"}, more...), "ret float32"), name+" takes n numbers.")
 	src, n := reg.RSI, reg.RDX
-	k.param("src", src)
-	k.param("n", n)
+	k.takes(src, n)
 	for _, m := range more {
 		k.broadcast(m[:len(m)-len(" float32")], k.r[14])
 	}
@@ -98,8 +97,7 @@ func (k row) extremes(g *gen) {
 		name := "Vec" + side.name + "Of" + k.title
 		k.leaf(name, []string{"src ptr", "n int", "ret float32"}, name+" takes n numbers, at least one, and returns NaN if one is.")
 		src, n := reg.RSI, reg.RDX
-		k.param("src", src)
-		k.param("n", n)
+		k.takes(src, n)
 		for i := range 4 {
 			k.VBROADCASTSS(at(src, 0), k.r[i])
 		}
@@ -153,9 +151,7 @@ func (k row) expSum() {
 	name := "VecExpSum" + k.title
 	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "top float32", "ret float32"}, name+" takes n numbers; dst may be src.")
 	dst, src, n := reg.RDI, reg.RSI, reg.RDX
-	k.param("dst", dst)
-	k.param("src", src)
-	k.param("n", n)
+	k.takes(dst, src, n)
 	k.broadcast("top", k.r[10])
 	k.set(expFloor, k.r[expLow])
 	k.set(expMost, k.r[expHigh])
@@ -203,11 +199,7 @@ func (k row) normalise() {
 	k.leaf(name, []string{"dst ptr", "src ptr", "gain ptr", "bias ptr", "n int", "mean float32", "inverse float32"},
 		name+" takes n numbers of each; dst may be src.")
 	dst, src, gain, bias, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
-	k.param("dst", dst)
-	k.param("src", src)
-	k.param("gain", gain)
-	k.param("bias", bias)
-	k.param("n", n)
+	k.takes(dst, src, gain, bias, n)
 	k.broadcast("mean", k.r[10])
 	k.broadcast("inverse", k.r[11])
 	k.loop("row", n, []reg.Register{dst, src, gain, bias}, 2, func(disp, i int, tail bool) {

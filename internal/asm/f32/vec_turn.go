@@ -19,11 +19,7 @@ func (k row) turnHalves() {
 	k.leaf(name, []string{"dst ptr", "src ptr", "cos ptr", "sin ptr", "n int"},
 		name+" turns n pairs: number i and number n+i of src, which has 2n; dst may be src.")
 	dst, src, cos, sin, n, second, to := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX, reg.R10, reg.R11
-	k.param("dst", dst)
-	k.param("src", src)
-	k.param("cos", cos)
-	k.param("sin", sin)
-	k.param("n", n)
+	k.takes(dst, src, cos, sin, n)
 	k.LEAQ(operand.Mem{Base: src, Index: n, Scale: 4}, second)
 	k.LEAQ(operand.Mem{Base: dst, Index: n, Scale: 4}, to)
 	k.loop("row", n, []reg.Register{dst, src, cos, sin, second, to}, 1, func(disp, _ int, tail bool) {
@@ -51,11 +47,7 @@ func (g *gen) turnPairs() {
 	g.leaf(name, []string{"dst ptr", "src ptr", "cos ptr", "sin ptr", "n int"},
 		name+" turns n pairs of neighbours, a positive multiple of 4; dst may be src.")
 	dst, src, cos, sin, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
-	g.param("dst", dst)
-	g.param("src", src)
-	g.param("cos", cos)
-	g.param("sin", sin)
-	g.param("n", n)
+	g.takes(dst, src, cos, sin, n)
 	x, c, s := reg.Y0, reg.Y1, reg.Y2
 	g.Label("pairs")
 	for _, angle := range []struct {

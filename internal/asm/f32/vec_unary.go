@@ -136,9 +136,7 @@ func (k row) unary(name string, unroll int, body func(), more ...func()) {
 	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "alpha float32", "beta float32"},
 		name+" takes n numbers; dst may be src.")
 	dst, src, n := reg.RDI, reg.RSI, reg.RDX
-	k.param("dst", dst)
-	k.param("src", src)
-	k.param("n", n)
+	k.takes(dst, src, n)
 	k.set(expLeast, k.r[expLow])
 	k.set(expMost, k.r[expHigh])
 	k.broadcast("alpha", k.r[alpha])

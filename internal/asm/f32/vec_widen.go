@@ -27,9 +27,7 @@ func (k row) widening(name string, convert func(m operand.Op, d reg.Register), o
 	name = "Vec" + name + k.title
 	k.leaf(name, []string{"dst ptr", "src ptr", "n int"}, name+" converts n numbers to float32.")
 	dst, src, n := reg.RDI, reg.RSI, reg.RDX
-	k.param("dst", dst)
-	k.param("src", src)
-	k.param("n", n)
+	k.takes(dst, src, n)
 	lanes := k.lanesOf()
 	for _, vecs := range []int{4, 1} {
 		label := "vectors"

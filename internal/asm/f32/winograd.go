@@ -260,13 +260,7 @@ func (w winograd) weights() {
 		"R9 vectors left, BX first column, R12 end of the columns.")
 	dst, plane, tap, left, first, end := reg.RDI, reg.RCX, reg.R8, reg.R9, reg.RBX, reg.R12
 	rows := []reg.Register{reg.RSI, reg.R10, reg.R11}
-	w.param("dst", dst)
-	w.param("src", rows[0])
-	w.param("plane", winoPlane)
-	w.param("tap", tap)
-	w.param("count", left)
-	w.param("first", first)
-	w.param("end", end)
+	w.takes(dst, rows[0], winoPlane, tap, left, first, end)
 	for y := 1; y < 3; y++ {
 		w.LEAQ(at(rows[y-1], 0).Idx(tap, 2), rows[y])
 		w.ADDQ(tap, rows[y])
