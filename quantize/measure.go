@@ -28,48 +28,62 @@ func (q *quantizer) measure(p *placement, count int) (*Result, error) {
 		return nil, fmt.Errorf("the quantised network: %w", err)
 	}
 	defer s.Close()
-	var off, all float64
-	scores, same := 0, 0
+	var d difference
 	count = min(count, len(q.want))
 	for k := range count {
 		i := k * len(q.want) / count
-		want := q.want[i]
 		_, out, err := q.sample(s, i)
 		if err != nil {
 			return nil, err
 		}
-		for name, w := range want {
+		for name, want := range q.want[i] {
 			got := out[name]
-			if w.DType().BitsInFile() == 0 || got == nil { // strings, sequences
+			if want.DType().BitsInFile() == 0 || got == nil { // strings, sequences
 				continue
 			}
-			a, b := numbers(w), numbers(got)
-			for k := range max(len(a), len(b)) { // fewer objects, or more: those of one network only are compared with 0
-				x, y := at(a, k), at(b, k)
-				if x != x {
-					return nil, fmt.Errorf("output %q holds NaN in float32 already, for sample %d of those compared: there is nothing to hold a quantised network to; is the recipe the network's own?", name, i+1)
-				}
-				if math.IsInf(x, 0) { // an infinity has no distance
-					continue
-				}
-				off, all = off+(x-y)*(x-y), all+x*x
+			a, b := numbers(want), numbers(got)
+			if slices.ContainsFunc(a, func(x float64) bool { return x != x }) {
+				return nil, fmt.Errorf("output %q holds NaN in float32 already, for sample %d of those compared, so there is nothing to compare a quantised network with; is the recipe the network's own?", name, i+1)
 			}
-			if len(want) == 1 && len(a) == len(b) && areScores(w) {
-				scores++
-				if largest(a) == largest(b) {
-					same++
-				}
+			d.add(a, b)
+			if len(q.want[i]) == 1 && len(a) == len(b) && areScores(want) {
+				d.rank(a, b)
 			}
 		}
 	}
 	e.Compared = count
-	if e.Error = math.Sqrt(off / math.Max(all, 1e-300)); !(e.Error <= math.MaxFloat64) {
+	if e.Error = math.Sqrt(d.off / math.Max(d.all, 1e-300)); !(e.Error <= math.MaxFloat64) {
 		return nil, errors.New("the quantised network gives NaN or infinity where the network in float32 gives numbers; keep the layers before that in float32 (Options.Float, --float)")
 	}
-	if scores > 0 {
-		e.Agreement = float64(same) / float64(scores)
+	if d.scores > 0 {
+		e.Agreement = float64(d.same) / float64(d.scores)
 	}
 	return e, nil
+}
+
+// difference adds up how far outputs are from those in float32.
+type difference struct {
+	off, all     float64 // squares of the errors, and of the outputs
+	scores, same int     // outputs that are scores, and those with the same largest one
+}
+
+// add counts the numbers of an output, in float32 and quantised. Where one network finds fewer
+// objects, those of the other are compared with 0.
+func (d *difference) add(want, got []float64) {
+	for k := range max(len(want), len(got)) {
+		x, y := at(want, k), at(got, k)
+		if !math.IsInf(x, 0) { // an infinity has no distance
+			d.off, d.all = d.off+(x-y)*(x-y), d.all+x*x
+		}
+	}
+}
+
+// rank counts whether the scores of two outputs have the same largest one.
+func (d *difference) rank(want, got []float64) {
+	d.scores++
+	if largest(want) == largest(got) {
+		d.same++
+	}
 }
 
 // numbers are those of an output, which need not be float32.

@@ -36,35 +36,21 @@ type histogram struct {
 // calibrate runs the samples twice in float32: first to find the extremes of every
 // coded value, then its histogram and the moments of the layers that read it.
 func (q *quantizer) calibrate(p *placement) error {
-	model, names, err := q.export(nil)
-	if err != nil {
-		return err
-	}
-	data, err := q.encode(model, q.float)
-	if err != nil {
-		return err
-	}
-	seen := map[*ir.Value]*histogram{}
-	q.seen = seen
-	var ask []string
+	q.seen, q.moments, q.rounded = map[*ir.Value]*histogram{}, map[*ir.Node]*moments{}, map[*ir.Node]coding{}
 	for _, v := range p.order {
-		seen[v] = &histogram{floor: p.floor(v)}
-		if v.Node != nil {
-			ask = append(ask, names[v])
-		}
+		q.seen[v] = &histogram{floor: p.floor(v)}
 	}
-	s, err := engine.OpenBytesContext(q.ctx, data, append([]engine.Option{engine.Outputs(ask...)}, q.opt.Engine...)...)
-	if err != nil {
-		return fmt.Errorf("calibration: %w", err)
-	}
-	defer s.Close()
-	q.moments, q.rounded = map[*ir.Node]*moments{}, map[*ir.Node]coding{}
 	for _, n := range p.layers {
 		q.moments[n] = newMoments(n)
 	}
-	extremes := func(_ int, v *ir.Value, t *tensor.Tensor) { seen[v].extremes(t) }
+	s, names, err := q.openObserved(p)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	extremes := func(_ int, v *ir.Value, t *tensor.Tensor) { q.seen[v].extremes(t) }
 	count := func(i int, v *ir.Value, t *tensor.Tensor) {
-		seen[v].count(t)
+		q.seen[v].count(t)
 		for _, n := range p.readers[v] {
 			if m := q.moments[n]; m != nil && n.Inputs[0] == v {
 				m.add(n, t, i, q.samples.Count)
@@ -88,16 +74,40 @@ func (q *quantizer) calibrate(p *placement) error {
 	}
 	q.opt.Observe("calibrate", 2*q.samples.Count, 2*q.samples.Count)
 	q.means, q.pixels = map[*ir.Value][]float64{}, map[*ir.Node]float64{}
-	for v, h := range seen {
+	for v, h := range q.seen {
 		for i := range h.sums {
 			h.sums[i] /= max(h.pixels, 1)
 		}
 		q.means[v] = h.sums
 	}
 	for _, n := range p.layers {
-		q.pixels[n] = seen[p.behind(n)].pixels
+		q.pixels[n] = q.seen[p.behind(n)].pixels
 	}
 	return nil
+}
+
+// openObserved opens the network in float32 with every coded value as an output too, and returns
+// the names of the values in it.
+func (q *quantizer) openObserved(p *placement) (*engine.Session, map[*ir.Value]string, error) {
+	model, names, err := q.export(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := q.encode(model, q.float)
+	if err != nil {
+		return nil, nil, err
+	}
+	var ask []string
+	for _, v := range p.order {
+		if v.Node != nil {
+			ask = append(ask, names[v])
+		}
+	}
+	s, err := engine.OpenBytesContext(q.ctx, data, append([]engine.Option{engine.Outputs(ask...)}, q.opt.Engine...)...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("calibration: %w", err)
+	}
+	return s, names, nil
 }
 
 // spans finds the range of every coded value.
