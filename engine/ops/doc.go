@@ -86,7 +86,8 @@
 //     numeric type; walk visits broadcast or strided operands; copier copies runs of elements of
 //     any type; evalReal picks the instantiation for a float type.
 //   - In EvalFast: c.vec returns the row kernels if all operands are float32, c.output allocates
-//     without zeroing, c.share and c.rows divide the work among threads.
+//     without zeroing, c.share and c.rows divide the work among threads. c.join and c.compare combine
+//     broadcast operands in their own types, and pairRows hands out their rows.
 //
 // # What every operator keeps
 //
