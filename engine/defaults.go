@@ -9,10 +9,10 @@ import (
 )
 
 // Defaults describes the inputs that have a value of their own: initializers that the
-// file lists as inputs too, since IR version 4. Run may be given another value. Where
-// it is not, they are constants, and everything is optimised for them. The first run
-// with values for other ones of them than before opens the model anew, which takes as
-// long as Open, and holds weights of its own.
+// file lists as inputs too, since IR version 4. Run may be given other values. Those that
+// it is not given are constants, for which everything is optimised. The first run with
+// values for another set of them opens the model anew, which takes as long as Open and
+// keeps weights of its own.
 func (s *Session) Defaults() []Info {
 	var out []Info
 	for _, d := range s.orEmpty().model.Defaults {

@@ -8,7 +8,7 @@
 //	out, err := s.Run(ctx, engine.Values{"input": x})
 //	logits := tensor.Data[float32](out["output"])
 //
-// Names, element types and shapes are Session.Inputs and Session.Outputs. Package
+// Session.Inputs and Session.Outputs tell names, element types and shapes. Package
 // vision makes tensors of pictures; packages classify and detect read outputs.
 package engine
 
@@ -53,7 +53,7 @@ func (i Info) String() string { return onnx.Quote(i.Name) + " " + i.Fact.String(
 
 // Session is an opened model. It is safe for concurrent use: several runs may be
 // under way at the same time, each with its own memory for inner values, all
-// sharing one copy of the weights. One that was not opened, nil or a zero value,
+// sharing one copy of the weights. A session that was not opened, nil or the zero value,
 // describes an empty model, and its runs fail.
 type Session struct {
 	file    string    // the model's name in messages
@@ -165,8 +165,8 @@ func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *
 }
 
 // OpenModel opens a model that was built in memory, for instance by an importer of
-// another format; see ir.Builder. The session owns the model from then on. What the model
-// has of Defaults stays constant.
+// another format; see ir.Builder. The session owns the model from then on. The model's
+// Defaults are constants: Run cannot be given other values for them.
 func OpenModel(m *ir.Model, opts ...Option) (*Session, error) {
 	return OpenModelContext(context.Background(), m, opts...)
 }
@@ -283,10 +283,10 @@ func (s *Session) prepare(ctx context.Context) error {
 	return s.runner.Prepare(ctx, facts)
 }
 
-// Close frees what the session holds, when the runs under way, its slices' too, have
-// ended; later ones fail with ErrClosed. The function given to Trace must not call it.
-// Closing twice does nothing, and neither does closing the nil session that Open returns
-// with an error.
+// Close waits for the runs under way, those of slices too, and frees what the session
+// holds; later runs fail with ErrClosed. The function given to Trace must not call it.
+// Closing a session twice does nothing, and neither does closing the nil session that
+// Open returns with an error.
 func (s *Session) Close() error {
 	if s == nil || s.closed.Swap(true) {
 		return nil

@@ -177,10 +177,10 @@ type Event = plan.Event
 
 // Trace calls f after every step of every run, from the goroutine of that run; if
 // several runs are under way at the same time, f must be safe for concurrent use.
-// With Trace, threads finish one step before they begin the next, which takes a
-// little longer. So they do while runtime/trace is on. Then, and with Trace, regions of
-// runtime/trace and the label "node" of runtime/pprof name the node at work. If f
-// panics, the run ends with an error that says so.
+// With Trace, and while runtime/trace is on, threads finish one step before they begin
+// the next, which takes a little longer, and regions of runtime/trace and the label
+// "node" of runtime/pprof name the node at work. If f panics, the run ends with an error
+// that says so.
 func Trace(f func(Event)) Option { return func(o *options) { o.trace = f } }
 
 // Name names the model in messages. The default is its file's name, or "model".
