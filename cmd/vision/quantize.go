@@ -40,29 +40,38 @@ func quantizeCommand() *cli.Command {
 	}
 }
 
-func quantizeAction(c *cli.Context) error {
+// quantizeMethod checks the flags and arguments, and returns the method that they ask for.
+func quantizeMethod(c *cli.Context) (quantize.Method, error) {
 	switch {
 	case c.Args().Len() != 1:
-		return usage("quantize needs one MODEL: a zoo name, or the path of an .onnx file")
+		return "", usage("quantize needs one MODEL: a zoo name, or the path of an .onnx file")
 	case c.String("output") == "":
-		return usage("quantize needs -o FILE.onnx to write to")
+		return "", usage("quantize needs -o FILE.onnx to write to")
 	case len(c.StringSlice("calibrate")) == 0:
-		return usage("quantize needs --calibrate DIR: pictures like those the network will see")
+		return "", usage("quantize needs --calibrate DIR: pictures like those the network will see")
 	case slices.Contains(c.StringSlice("calibrate"), "-"):
-		return usage("--calibrate -: pictures are read several times; name files or a folder")
+		return "", usage("--calibrate -: pictures are read several times; name files or a folder")
 	case c.Int("count") < 1:
-		return usage("--count %d: must be at least 1", c.Int("count"))
+		return "", usage("--count %d: must be at least 1", c.Int("count"))
 	case !(c.Float64("percentile") > 0 && c.Float64("percentile") <= 100):
-		return usage("--percentile %v: must be above 0, at most 100", c.Float64("percentile"))
+		return "", usage("--percentile %v: must be above 0, at most 100", c.Float64("percentile"))
 	case c.IsSet("percentile") && c.String("method") != string(quantize.Percentile):
-		return usage("--percentile is for --method percentile")
+		return "", usage("--percentile is for --method percentile")
 	}
 	method := quantize.Method(c.String("method"))
 	if c.IsSet("method") && method != quantize.MSE && method != quantize.Percentile && method != quantize.MinMax {
-		return usage("--method %q is none of mse, percentile, minmax", method)
+		return "", usage("--method %q is none of mse, percentile, minmax", method)
 	}
 	if c.Float64("percentile") == 100 {
 		method = quantize.MinMax // all of them
+	}
+	return method, nil
+}
+
+func quantizeAction(c *cli.Context) error {
+	method, err := quantizeMethod(c)
+	if err != nil {
+		return err
 	}
 	if err := checkTarget(c.Args().First(), c.String("output")); err != nil {
 		return err

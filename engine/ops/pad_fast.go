@@ -51,30 +51,24 @@ func (op pad) EvalFast(c *Call) (bool, error) {
 	repeat(blank.Bytes(), copy(blank.Bytes(), p.value.Bytes()))
 	src, dst, none, steps := x.Bytes(), y.Bytes(), blank.Bytes(), tensor.Strides(x.Shape())
 	whole := size * tensor.MustCount(x.Shape()[first:]) // of src, where no dimension before has pads
+	origin := func(i int) (at int) {                    // the first byte of row i in src, -1 if it is all constant
+		for d := len(outer) - 1; d >= 0; d-- {
+			o := outer[d][i%len(outer[d])]
+			if o < 0 {
+				return -1
+			}
+			at += o * steps[first+d] * size
+			i /= len(outer[d])
+		}
+		return at + i*whole
+	}
 	return true, c.share(len(dst)/width, 0.05*float64(width)+20, func(from, to int) {
 		for i := from; i < to; i++ {
-			row, at, rest := dst[i*width:(i+1)*width], 0, i
-			for d := len(outer) - 1; d >= 0; d-- {
-				if o := outer[d][rest%len(outer[d])]; o >= 0 && at >= 0 {
-					at += o * steps[first+d] * size
-				} else {
-					at = -1
-				}
-				rest /= len(outer[d])
-			}
-			if at < 0 {
+			row := dst[i*width : (i+1)*width]
+			if at := origin(i); at >= 0 {
+				writeRuns(runs, row, src, at, none)
+			} else {
 				copy(row, none)
-				continue
-			}
-			for _, r := range runs {
-				switch from := rest*whole + at + r.from; {
-				case r.from < 0:
-					copy(row[r.to:r.to+r.n], none)
-				case r.n == 4: // a float32 that an edge repeats
-					*(*[4]byte)(row[r.to:]) = [4]byte(src[from:])
-				default:
-					copy(row[r.to:r.to+r.n], src[from:])
-				}
 			}
 		}
 	})
@@ -83,6 +77,20 @@ func (op pad) EvalFast(c *Call) (bool, error) {
 // padRun is a part of a row, in bytes: n from from on, or of the constant value if that
 // is below 0.
 type padRun struct{ to, from, n int }
+
+// writeRuns writes a row that begins at byte at of src, or would without what is padded before it.
+func writeRuns(runs []padRun, row, src []byte, at int, none []byte) {
+	for _, r := range runs {
+		switch {
+		case r.from < 0:
+			copy(row[r.to:r.to+r.n], none)
+		case r.n == 4: // a float32 that an edge repeats
+			*(*[4]byte)(row[r.to:]) = [4]byte(src[at+r.from:])
+		default:
+			copy(row[r.to:r.to+r.n], src[at+r.from:])
+		}
+	}
+}
 
 // runs returns the parts of a row of elements of unit bytes.
 func (op pad) runs(dim, before, after, unit int) []padRun {
