@@ -5,39 +5,25 @@ import (
 	"unsafe"
 )
 
-// Convert plans a copy of an activation to another layout of the same N, H and W, of any
-// format but those of bytes. The channels of from become channels first, first+1, ... of to:
-// it can write one operand of a concatenation. If to has other channels too, both must be
-// float32, and only the channels of from (and the halo of their blocks) are written.
-func (r *Rung) Convert(from, to Layout, first int) (Work, error) {
-	if from.N != to.N || from.H != to.H || from.W != to.W || first < 0 || first+from.C > to.C {
-		return Work{}, fmt.Errorf("convert %v to %v from channel %d on: the shapes differ", from, to, first)
+// Convert plans a copy of an activation to another layout of the same shape: between planar layouts,
+// between planar numbers and blocks of any format but bytes, or between blocks whose pixels consist of
+// strips of the same width. (Shuffle moves channels within blocks.)
+func (r *Rung) Convert(from, to Layout) (Work, error) {
+	if err := sameShape(&from, &to); err != nil {
+		return Work{}, err
 	}
-	if from.Format == U8x64 || to.Format == U8x64 {
-		return Work{}, fmt.Errorf("convert %v to %v: no kernel for bytes", from, to)
-	}
-	whole := first == 0 && from.C == to.C
 	switch {
-	case whole && from.Format != Planar && to.Format != Planar && sameFamily(&from, &to) == nil:
+	case from.Format == Planar && to.Format == Planar:
+		return Work{Steps: []Step{&copyPlanes{newRows(to, 10), from, to}}}, nil
+	case sameFamily(&from, &to) == nil:
 		return r.Pointwise(Pointwise{Op: Copy, A: from, Out: to})
-	case whole && from.Format == Planar && to.Format != Planar:
+	case from.Format == Planar && sameFamily(&to) == nil:
 		return Work{Steps: []Step{newTranspose(r, from, to, true)}}, nil
-	case whole && to.Format == Planar && from.Format != Planar:
+	case to.Format == Planar && sameFamily(&from) == nil:
 		return Work{Steps: []Step{newTranspose(r, from, to, false)}}, nil
-	case floatFormat(from.Format) && floatFormat(to.Format):
-		s := &moveChannels{from: from, to: to, first: first}
-		s.rows = newRows(to, 40)
-		return Work{Steps: []Step{s}}, nil
-	case whole: // between F32x8 and Split32 or BF16x32: through a planar copy
-		mid := NewLayout(Planar, from.N, from.C, from.H, from.W, Halo{})
-		a, b := newTranspose(r, from, mid, false), newTranspose(r, mid, to, true)
-		return Work{Steps: []Step{toScratch{a, 0}, fromScratch{b, 0}}, Scratch: mid.Size()}, nil
 	}
-	return Work{}, fmt.Errorf("convert %v to %v from channel %d on: a shift of channels needs float32", from, to, first)
+	return Work{}, fmt.Errorf("convert %v to %v: no kernel", from, to)
 }
-
-// floatFormat reports whether the numbers of f are float32.
-func floatFormat(f Format) bool { return f == Planar || f.blockedF32() }
 
 // transpose converts between planar and blocked layouts.
 type transpose struct {
@@ -140,50 +126,15 @@ func deinterleaveLanes(lanes int, dst, src unsafe.Pointer, plane, channels, pixe
 	}
 }
 
-// moveChannels copies float32 numbers one by one: it is for channels that do not begin at
-// a block, and for blocks of another width. Behind the last channel it writes zeros to the
-// end of the block: the tile unit multiplies what is there.
-type moveChannels struct {
+// copyPlanes copies planar numbers to places that are other strides apart.
+type copyPlanes struct {
 	rows
 	from, to Layout
-	first    int
 }
 
 // Run is part of Step.
-func (s *moveChannels) Run(chunk int, m *Memory) {
-	per := 32
-	if s.to.Format == F32x8 {
-		per = 8
-	} else if s.to.Format == Planar {
-		per = 1
-	}
-	fromStride, toStride := s.from.Format.PixelBytes(), s.to.Format.PixelBytes()
-	end := s.first + s.from.C
-	behind := end
-	if end == s.to.C && s.to.Format != Planar {
-		behind = roundUp(end, s.to.Format.Channels())
-	}
-	s.each(chunk, func(n, plane, y int) {
-		for c := max(plane*per, end); c < min(plane*per+per, behind); c++ {
-			dst := s.to.place(m.Out, n, c, y)
-			for x := range s.to.W {
-				*(*float32)(unsafe.Add(dst, x*toStride)) = 0
-			}
-		}
-		for c := max(plane*per, s.first); c < min(plane*per+per, end); c++ {
-			src := s.from.place(m.In, n, c-s.first, y)
-			dst := s.to.place(m.Out, n, c, y)
-			for x := range s.to.W {
-				*(*float32)(unsafe.Add(dst, x*toStride)) = *(*float32)(unsafe.Add(src, x*fromStride))
-			}
-		}
-		if s.to.Format != Planar && plane*per < end && plane*per+per > s.first {
-			s.to.clearRows(s.to.strips(m.Out, n, plane), y, 1)
-		}
+func (s *copyPlanes) Run(chunk int, m *Memory) {
+	s.each(chunk, func(n, c, y int) {
+		copy(floats(unsafe.Add(m.Out, s.to.At(n, c)+s.to.Pixel(y, 0)), s.to.W), floats(unsafe.Add(m.In, s.from.At(n, c)+s.from.Pixel(y, 0)), s.to.W))
 	})
-}
-
-// place returns the address of the first number of a channel's row, in float32.
-func (l *Layout) place(base unsafe.Pointer, n, c, y int) unsafe.Pointer {
-	return unsafe.Add(base, l.At(n, c)+l.Pixel(y, 0)+c%l.Format.Channels()*4)
 }

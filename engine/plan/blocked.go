@@ -384,7 +384,7 @@ func (b *builder) toPlanar(v *ir.Value, p place) (place, error) {
 // the value's node or, for inputs, to the first reader.
 func (b *builder) convert(v *ir.Value, from place, to kernel.Layout) (place, error) {
 	out := place{buffer: b.newBuffer(to.Size()), layout: to}
-	work, err := b.opt.Rung.Convert(from.layout, to, 0)
+	work, err := b.opt.Rung.Convert(from.layout, to)
 	if err != nil {
 		return place{}, err
 	}

@@ -281,7 +281,7 @@ func (b *builder) copyPart(n *ir.Node, v *ir.Value, out place, first int) error 
 		return err
 	}
 	to := channelsOf(out, first, b.channels(v))
-	w, err := b.opt.Rung.Convert(from.layout, to.layout, 0)
+	w, err := b.opt.Rung.Convert(from.layout, to.layout)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (b *builder) addBF16(n *ir.Node, p *product, a place) error {
 	in := kernel.Layout{Format: kernel.BF16x32, N: g.M, C: g.K, H: 1, W: 1, Pitch: 1, Block: 64 * g.M, Image: 64}
 	out := kernel.Layout{Format: kernel.F32x16, N: g.M, C: g.N, H: 1, W: 1, Pitch: 1, Block: 64, Image: 4 * g.N}
 	narrow := place{buffer: b.newBuffer(steps * in.Block), layout: in}
-	work, err := b.opt.Rung.Convert(rows, in, 0)
+	work, err := b.opt.Rung.Convert(rows, in)
 	if err != nil {
 		return err
 	}

@@ -213,7 +213,7 @@ func volumeBytes(of [5]int) int { return 4 * of[1] * of[2] * of[3] * of[4] }
 
 // addCopy schedules a copy to another layout.
 func (b *builder) addCopy(n *ir.Node, from, to place) error {
-	w, err := b.opt.Rung.Convert(from.layout, to.layout, 0)
+	w, err := b.opt.Rung.Convert(from.layout, to.layout)
 	if err == nil {
 		b.addWork(n, "frames", w, []place{from}, nil, to)
 	}
