@@ -149,7 +149,7 @@ func oneAxis(what fmt.Stringer, shape []int) error {
 		}
 	}
 	if wide > 1 {
-		return fmt.Errorf("the model's first output is %v, not a score for each class: the model is no classifier (vision detect and vision segment read other outputs)", what)
+		return fmt.Errorf("the model's first output is %v, not a score for each class: the model is not a classifier (vision detect and vision segment read other outputs)", what)
 	}
 	return nil
 }
@@ -182,7 +182,7 @@ func ranked(m Model, scores []float64, n int) ([]Prediction, error) {
 		}
 	}
 	if lost > 0 {
-		return nil, fmt.Errorf("the network gives no numbers: %d of %d probabilities are NaN; a recipe that does not suit it may be why", lost, len(p))
+		return nil, fmt.Errorf("%d of %d probabilities are NaN; perhaps the recipe does not suit the network", lost, len(p))
 	}
 	return Rank(p, m.Labels(), n), nil
 }
@@ -192,7 +192,7 @@ func rows(ctx context.Context, m Model, x *tensor.Tensor, n int) ([][]float64, e
 	s := m.Session()
 	inputs, outputs := s.Inputs(), s.Outputs()
 	if len(inputs) == 0 || len(outputs) == 0 {
-		return nil, errors.New("the model has no input or no output, so it is no classifier")
+		return nil, errors.New("the model has no input or no output, so it is not a classifier")
 	}
 	out, err := s.Run(ctx, engine.Values{inputs[0].Name: x})
 	if err != nil {

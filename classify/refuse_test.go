@@ -59,7 +59,7 @@ func TestNoAnswer(t *testing.T) {
 	var got []bool
 	sources := slices.Values([]vision.Source{vision.ImageSource("white", white), vision.ImageSource("black", black), vision.ImageSource("white", white)})
 	for r, err := range classify.Stream(context.Background(), m, sources, classify.Batch(3)) {
-		if err != nil && !strings.HasPrefix(err.Error(), "black: the network gives no numbers") {
+		if err != nil && !strings.HasPrefix(err.Error(), "black: 12 of 12 probabilities are NaN") {
 			t.Error(err)
 		}
 		got = append(got, err == nil && len(r.Predictions) == 5)
@@ -123,7 +123,7 @@ func TestRefusedOnce(t *testing.T) {
 		t.Error("a picture was opened")
 		return vision.NewImage(2, 2), nil
 	}
-	for want, m := range map[string]classify.Model{"is no classifier": maps, "has no session": made{nil, maps.encoder}} {
+	for want, m := range map[string]classify.Model{"is not a classifier": maps, "has no session": made{nil, maps.encoder}} {
 		pictures := slices.Values([]vision.Source{{Name: "a", Open: opened}, {Name: "b", Open: opened}})
 		met := 0
 		for r, err := range classify.Stream(t.Context(), m, pictures) {

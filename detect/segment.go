@@ -83,7 +83,7 @@ func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 		return nil, fmt.Errorf("the model gives a score for each class (%s), not a map of classes; use vision classify", describe(all.all))
 	}
 	if !ok {
-		return nil, fmt.Errorf("the model's outputs are no map of classes (%s); name a head (--head, detect.Head): %s", describe(all.all), strings.Join(SegmentHeads(), ", "))
+		return nil, fmt.Errorf("the model's outputs are not a map of classes (%s); name a head (--head, detect.Head): %s", describe(all.all), strings.Join(SegmentHeads(), ", "))
 	}
 	s.head, s.guess = h, fmt.Sprintf("the output looks like a map of classes (head %s); to set it, give --head", h.name)
 	return s, nil

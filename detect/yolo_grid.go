@@ -85,7 +85,7 @@ func decodeYOLOv4(f *frame) (found, error) {
 		stride := f.g.InputWidth / w
 		level := map[int]int{8: 0, 16: 1, 32: 2}
 		if _, ok := level[stride]; !ok || f.g.InputHeight/h != stride {
-			return found{}, fmt.Errorf("output %q has %dx%d cells, an input of %dx%d no such stride", a.name, w, h, f.g.InputWidth, f.g.InputHeight)
+			return found{}, fmt.Errorf("output %q has %dx%d cells, which no stride of an input of %dx%d gives", a.name, w, h, f.g.InputWidth, f.g.InputHeight)
 		}
 		anchors, s, logits := anchorsV4[level[stride]*3:], stretch[stride], false
 		for i := range h * w * 3 {

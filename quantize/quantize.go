@@ -116,7 +116,7 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 		opt.Beyond = 1e-4
 	}
 	if !(opt.Beyond > 0 && opt.Beyond < 1) {
-		return nil, fmt.Errorf("%v of the values beyond the range; it is a share, above 0 and below 1", opt.Beyond)
+		return nil, fmt.Errorf("Options.Beyond is %v; it must be a share of the values, above 0 and below 1", opt.Beyond)
 	}
 	if opt.Observe == nil {
 		opt.Observe = func(string, int, int) {}

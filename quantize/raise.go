@@ -153,7 +153,7 @@ func resize(n *ir.Node) error {
 		return nil
 	}
 	if len(n.Inputs) != 2 || n.Inputs[1].Const() == nil {
-		return fmt.Errorf("its scales are no constants, which opset %d needs; convert the file to opset %d first", least, least)
+		return fmt.Errorf("its scales are not constants, which opset %d needs; convert the file to opset %d first", least, least)
 	}
 	mode, rounding := "nearest", "floor"
 	if a := n.Attr("mode"); a != nil && a.String != mode {

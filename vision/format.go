@@ -24,7 +24,7 @@ func recognise(data []byte) format {
 			return f
 		}
 	}
-	return format{error: "the content is no picture that is known (JPEG, PNG, GIF, BMP, TIFF, WebP, ICO, PNM)"}
+	return format{error: "the content is not a known kind of picture (JPEG, PNG, GIF, BMP, TIFF, WebP, ICO, PNM)"}
 }
 
 func (f format) refuse() error {

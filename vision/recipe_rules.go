@@ -87,7 +87,7 @@ func (r *ResizeRule) UnmarshalText(text []byte) error {
 	modes := map[string]ResizeMode{"shorter": Shorter, "stretch": Stretch, "letterbox": Letterbox}
 	out := ResizeRule{Mode: modes[words[0]]}
 	if out.Mode == Keep {
-		return fail("the first word is none of none, shorter, stretch, letterbox")
+		return fail("the first word must be none, shorter, stretch or letterbox")
 	}
 	words = words[1:]
 	if len(words) > 0 && words[0][0] >= '0' && words[0][0] <= '9' {
@@ -141,7 +141,7 @@ func parseSize(s string) (w, h int, err error) {
 	w, errW := strconv.Atoi(a)
 	h, errH := strconv.Atoi(b)
 	if errW != nil || errH != nil || !side(w) || !side(h) {
-		return 0, 0, fmt.Errorf("%q is no size; write 224 or 320x240 (width first), at most %d", shorten(s), maxSide)
+		return 0, 0, fmt.Errorf("%q is not a size; write 224 or 320x240 (width first), at most %d", shorten(s), maxSide)
 	}
 	return w, h, nil
 }
@@ -263,7 +263,7 @@ func (p *PadRule) UnmarshalText(text []byte) error {
 	}
 	switch {
 	case out.Mode == PadNone || len(words) != 2 || err != nil:
-		return fmt.Errorf("pad %q is none of none, topleft GREY, center GREY, multiple N", shorten(string(text)))
+		return fmt.Errorf("pad %q must be none, topleft GREY, center GREY or multiple N", shorten(string(text)))
 	case out.Mode == PadMultiple:
 		out.Multiple = n
 	case n < 0 || n > 255:
@@ -328,7 +328,7 @@ func (s *Scale) UnmarshalJSON(data []byte) error {
 
 func (s Scale) check() error {
 	if !finite(s.Times) || !finite(s.Over) || s.Over == 0 {
-		return fmt.Errorf("scale %v/%v is no number", s.Times, s.Over)
+		return fmt.Errorf("scale %v/%v is not a number", s.Times, s.Over)
 	}
 	return nil
 }

@@ -330,7 +330,7 @@ func (c *config) prepare(m *Model) error {
 	}
 	switch {
 	case !ok && c.open.recipe != nil:
-		return errors.New("no input takes a picture, so a recipe has no use")
+		return errors.New("no input takes a picture, so a recipe is of no use")
 	case !ok || !known && !p.likely():
 		m.guess = noPicture(m.card, known)
 		return c.findLabels(m, "", outputs)
