@@ -12,17 +12,11 @@ type converter = func(dst, src unsafe.Pointer, blocks int)
 // converted: none without a kernel, whole blocks at most, and of float32 that become integers
 // only those before the first that int32 does not hold, or that is near it.
 func Convert[D, S Number](u *Unit, dst []D, src []S) int {
-	from, to := kindOf[S](), kindOf[D]()
+	from := kindOf[S]()
 	src = src[:len(dst)]
 	whole := len(dst) / block * block
-	if whole == 0 {
-		return 0
-	}
-	first, second := u.convert[from][Int32], u.convert[Int32][to]
-	if direct := u.convert[from][to]; direct != nil && (from != Float32 || to == Float64) {
-		first, second = nil, direct
-	} else if first == nil || second == nil && to != Int32 && to != Uint32 || from >= Float32 && to >= Float32 ||
-		(from == Int64 || from == Uint64) && to != Int8 && to != Uint8 && to != Int16 && to != Uint16 {
+	first, second, ok := u.conversion(from, kindOf[D]())
+	if whole == 0 || !ok {
 		return 0
 	}
 	if first == nil {
@@ -46,6 +40,23 @@ func Convert[D, S Number](u *Unit, dst []D, src []S) int {
 		second(unsafe.Pointer(&dst[i]), unsafe.Pointer(&between[0]), n/block)
 	}
 	return whole
+}
+
+// conversion returns the kernels of a conversion: second alone, or two that meet in int32, of which
+// second is nil if the result has the same bits as an int32.
+func (u *Unit) conversion(from, to Kind) (first, second converter, ok bool) {
+	if direct := u.convert[from][to]; direct != nil && (from != Float32 || to == Float64) {
+		return nil, direct, true
+	}
+	first, second = u.convert[from][Int32], u.convert[Int32][to]
+	switch {
+	case first == nil || from >= Float32 && to >= Float32:
+		return nil, nil, false
+	case from == Int64 || from == Uint64: // int32 has the lower half of these
+		narrow := to == Int8 || to == Uint8 || to == Int16 || to == Uint16
+		return first, second, narrow && second != nil
+	}
+	return first, second, second != nil || to == Int32 || to == Uint32
 }
 
 // Half is a type of floats of 16 bits.
