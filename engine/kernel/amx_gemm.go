@@ -27,6 +27,7 @@ var tileUnitGemms = gemmKernels{
 		}
 		return planTiles(g, w), nil
 	},
+	tiles: tileable,
 }
 
 // tileable reports whether tiles are faster than vector registers: with a short K or

@@ -15,6 +15,7 @@ type frame struct {
 	winograd winogradArgs
 	few      winogradFewArgs
 	memory   Memory
+	more     [1]unsafe.Pointer // for Memory.More
 	scratch  [rooms*2*16*maxUnit + 16]float32
 }
 

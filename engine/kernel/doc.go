@@ -84,7 +84,7 @@
 //
 // Package plan decides between direct, depthwise and the two Winograds ([ConvMethod]), and
 // whether tiles or bands are used. QConv chooses among its forms itself. A matrix product is
-// a [Gemm].
+// a [Gemm], two with a softmax between them are an [Attention].
 //
 // # Words
 //

@@ -185,7 +185,9 @@ func (g *Gemm) column() bool {
 type gemmKernels struct {
 	pack func(r *Rung, g *Gemm, w *GemmWeights)
 	plan func(r *Rung, g *Gemm, w *GemmWeights) (Work, error)
+
+	tiles func(g *Gemm) bool // reports products that are not computed on vector registers; nil: none
 }
 
 // vectorGemms computes products with vector registers.
-var vectorGemms = gemmKernels{placePanels, planPanels}
+var vectorGemms = gemmKernels{pack: placePanels, plan: planPanels}

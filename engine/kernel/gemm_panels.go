@@ -92,6 +92,7 @@ type panelGemm struct {
 	tiles    int          // of rows
 	grid     grid
 	together int  // products of the batch in a chunk
+	gathered bool // B is packed even where the kernel can read it in place
 	k0       int  // the first row of B; gemm.K is the number of rows from there on
 	narrowed bool // A lies in the scratch, see gemm_pairs_amd64.go
 }
@@ -111,7 +112,7 @@ func (s *panelGemm) plan() (work Work) {
 	panels := roundUp(g.N, u.columns) / u.columns
 	switch {
 	case w != nil:
-	case g.TransB || !u.partial && g.N%u.columns != 0:
+	case g.TransB || !u.partial && g.N%u.columns != 0 || s.gathered:
 		s.packed = 4 * panels * u.columns * g.K
 		work.Scratch = s.packed * g.count()
 		work.Steps = append(work.Steps, bundle(&panelPack{s, panels}, float64(g.K*u.columns)))

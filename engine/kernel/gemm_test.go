@@ -153,6 +153,15 @@ func testGemm(t *testing.T, k *Rung, c gemmCase) {
 	case k.Name == "amx" && !c.strict:
 		bound = 1e-5
 	}
+	if rel := rmsError(t, out, want, before); !(rel <= bound) {
+		t.Errorf("rms error %.2e of the rms output, bound %.0e", rel, bound)
+	}
+}
+
+// rmsError returns the rms error of an output over its rms. Where want is NaN nothing may have
+// been written.
+func rmsError(t *testing.T, out []float32, want []float64, before []float32) float64 {
+	t.Helper()
 	var e2, r2 float64
 	for i, v := range out {
 		if math.IsNaN(want[i]) {
@@ -164,9 +173,7 @@ func testGemm(t *testing.T, k *Rung, c gemmCase) {
 		e2 += (float64(v) - want[i]) * (float64(v) - want[i])
 		r2 += want[i] * want[i]
 	}
-	if rel := math.Sqrt(e2 / r2); !(rel <= bound) {
-		t.Errorf("rms error %.2e of the rms output, bound %.0e", rel, bound)
-	}
+	return math.Sqrt(e2 / r2)
 }
 
 // gemmReference returns the expected C, with NaN where nothing may be written.

@@ -26,11 +26,12 @@
 //     place in a concatenation (blocked.go). Other values are planar.
 //  2. It goes through the nodes and appends steps to the schedule. A node may take others
 //     with it: a chain of convolutions (bands.go), a product with its bias, sum and
-//     activation (product.go). A conversion between formats is a step, added when the first
-//     reader asks for it (builder.inFormat). What only moves numbers is left out where its
-//     reader can follow strides (moved.go) or has the same order (builder.alias), or where
-//     parts of blocked values are read in their place (shuffle.go). A Transpose between blocks
-//     and pixels copies from the one to the other (pixels.go).
+//     activation (product.go), or with a softmax and a second product (attention.go). A
+//     conversion between formats is a step, added when the first reader asks for it
+//     (builder.inFormat). What only moves numbers is left out where its reader can follow
+//     strides (moved.go) or has the same order (builder.alias), or where parts of blocked
+//     values are read in their place (shuffle.go). A Transpose between blocks and pixels
+//     copies from the one to the other (pixels.go).
 //  3. It places the buffers of all values and scratches in one arena, those in use at the
 //     same time side by side (arena.go).
 //  4. It finds steps that threads may run without waiting for each other (series.go).

@@ -51,10 +51,14 @@ func TestHeads(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNetwork(t)
 			n.Outputs = append(n.Outputs, c.build(n))
-			for _, s := range n.check(5e-5) { // three products and a softmax
+			steps := n.check(5e-5)
+			for _, s := range steps {
 				if slices.Contains([]string{"Transpose", "Slice", "Gather", "Mul", "Div", "Add"}, s) {
 					t.Errorf("%s is a step of its own", s)
 				}
+			}
+			if !slices.Contains(steps, "attention") {
+				t.Errorf("steps %q: no attention", steps)
 			}
 		})
 	}

@@ -97,6 +97,7 @@ type builder struct {
 	copies  map[copyKey]place       // values that were converted later
 	moved   map[*ir.Value]moved     // values that were not written so far
 	roots   map[*ir.Value]place     // buffers of the concatenations in joined
+	scores  map[*ir.Value]*scores   // by the result of its softmax: a product that attention waits for
 	fused   map[*ir.Node]bool       // nodes fused into a node before them
 	resized map[*ir.Node]resizeTaps // results of resizing
 
@@ -115,7 +116,8 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 		needed: needed, readers: map[*ir.Value][]*ir.Node{}, decides: decides,
 		weights: r.weights, own: newWeights(&r.opt), found: map[*tensor.Tensor]bool{},
 		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, copies: map[copyKey]place{}, moved: map[*ir.Value]moved{}, roots: map[*ir.Value]place{},
-		fused: map[*ir.Node]bool{}, resized: map[*ir.Node]resizeTaps{},
+		scores: map[*ir.Value]*scores{},
+		fused:  map[*ir.Node]bool{}, resized: map[*ir.Node]resizeTaps{},
 	}
 	defer b.trialOperands.close()
 	defer b.trialScratch.close()
@@ -303,6 +305,9 @@ func (b *builder) node(n *ir.Node) error {
 		return err
 	}
 	if done, err := b.sumsNode(n); done || err != nil {
+		return err
+	}
+	if done, err := b.attentionNode(n); done || err != nil {
 		return err
 	}
 	if done, err := b.productNode(n); done || err != nil {

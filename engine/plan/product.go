@@ -22,6 +22,7 @@ type product struct {
 	residual *ir.Value
 	out      *ir.Value
 	last     []*ir.Node // the fused nodes
+	noSum    bool       // no sum may be fused
 }
 
 // productNode schedules a matrix product of float32 with the nodes that can be
@@ -48,6 +49,9 @@ func (b *builder) productNode(n *ir.Node) (bool, error) {
 		return false, nil // the kernels support a bias with constant weights only
 	}
 	b.follow(p)
+	if s := b.attended(n, p); s != nil {
+		return true, b.holdScores(s)
+	}
 	return b.addProduct(n, p)
 }
 
@@ -295,7 +299,7 @@ func (b *builder) followSum(n *ir.Node, p *product) bool {
 		return p.weights != nil && p.bias == nil && p.residual == nil && b.setBias(p, z, 1)
 	}
 	_, made := b.places[z] // it must be computed before the product
-	if p.residual != nil || !made || !b.fact(z).Shape.Equal(b.fact(p.out).Shape) {
+	if p.noSum || p.residual != nil || !made || !b.fact(z).Shape.Equal(b.fact(p.out).Shape) {
 		return false
 	}
 	p.residual = z

@@ -20,19 +20,8 @@ type softmax struct {
 // softmaxNode schedules a Softmax over the last axes; it reports false if the
 // operator has to compute it.
 func (b *builder) softmaxNode(n *ir.Node) (bool, error) {
-	if n.Domain != "" || n.Op != "Softmax" {
-		return false, nil
-	}
-	d, ok := b.matrix(n.Inputs[0], 1)
-	a := n.ReadAttrs()
-	axis := a.Int("axis", -1)
-	if n.Version < 13 {
-		axis = a.Int("axis", 1)
-	}
-	if axis < 0 {
-		axis += len(d)
-	}
-	if !ok || a.Err() != nil || axis < 0 || axis >= len(d) || n.Version >= 13 && axis != len(d)-1 || b.constant(n.Inputs[0]) != nil {
+	d, axis, ok := b.softmaxAxis(n)
+	if !ok || b.constant(n.Inputs[0]) != nil {
 		return false, nil
 	}
 	x, err := b.planar(n.Inputs[0])
@@ -50,6 +39,24 @@ func (b *builder) softmaxNode(n *ir.Node) (bool, error) {
 	b.places[y] = out
 	b.addWork(n, n.Op, kernel.Work{Steps: []kernel.Step{s}}, []place{x}, nil, out)
 	return true, nil
+}
+
+// softmaxAxis returns the shape of what a Softmax reads, and the axis from which on the numbers
+// of one softmax are contiguous; it reports false for other nodes.
+func (b *builder) softmaxAxis(n *ir.Node) (d []int, axis int, ok bool) {
+	if n.Domain != "" || n.Op != "Softmax" {
+		return nil, 0, false
+	}
+	d, ok = b.matrix(n.Inputs[0], 1)
+	a := n.ReadAttrs()
+	axis = a.Int("axis", -1)
+	if n.Version < 13 {
+		axis = a.Int("axis", 1)
+	}
+	if axis < 0 {
+		axis += len(d)
+	}
+	return d, axis, ok && a.Err() == nil && axis >= 0 && axis < len(d) && (n.Version < 13 || axis == len(d)-1)
 }
 
 // Chunks is part of kernel.Step.

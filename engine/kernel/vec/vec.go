@@ -207,10 +207,15 @@ const expFloor = -80
 // Softmax sets dst = e^src / Σ e^src. dst may be src. The relative error is at most
 // 1e-6; results below e^expFloor times the largest are 0.
 func (v *Unit) Softmax(dst, src []float32) {
-	if len(dst) == 0 {
-		return
+	if len(dst) > 0 {
+		v.Apply(Affine, dst, dst, v.SoftmaxTimes(dst, src[:len(dst)]), 0)
 	}
-	v.Apply(Affine, dst, dst, float32(1/v.exponentials(dst, src[:len(dst)], v.Largest(src))), 0)
+}
+
+// SoftmaxTimes is Softmax without its last step: that multiplies dst by the factor returned.
+// Neither may be empty.
+func (v *Unit) SoftmaxTimes(dst, src []float32) (factor float32) {
+	return float32(1 / v.exponentials(dst, src, v.Largest(src)))
 }
 
 // LogSoftmax sets dst = src - ln Σ e^src. dst may not be src.

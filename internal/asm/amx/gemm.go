@@ -76,13 +76,13 @@ func (e *emitter) gemmRows(v vectors, rows int) {
 	for i := range 2 * rows {
 		e.p("VXORPS %s, %s, %s", v.r(i), v.r(i), v.r(i))
 	}
-	product := func(k int, masked bool) {
-		if masked {
-			e.p("VMOVUPS.Z (BX), K1, %s", b0)
-			e.p("VMOVUPS.Z %d(BX), K2, %s", v.width, b1)
-		} else {
-			e.p("VMOVUPS (BX), %s", b0)
-			e.p("VMOVUPS %d(BX), %s", v.width, b1)
+	product := func(k, halves int, masked bool) {
+		for half, b := range []string{b0, b1}[:halves] {
+			if masked {
+				e.p("VMOVUPS.Z %d(BX), K%d, %s", half*v.width, 1+half, b)
+			} else {
+				e.p("VMOVUPS %d(BX), %s", half*v.width, b)
+			}
 		}
 		e.p("ADDQ CX, BX")
 		for row := range rows {
@@ -91,20 +91,20 @@ func (e *emitter) gemmRows(v vectors, rows int) {
 				place += fmt.Sprintf("(R13*%d)", row%3)
 			}
 			e.p("VBROADCASTSS %s, %s", place, in[row%2])
-			for half := range 2 {
+			for half := range halves {
 				e.multiplyAdd(v, 2*v.rows+half, 2*v.rows+2+row%2, 2*row+half)
 			}
 		}
 	}
 	bases := (rows + 2) / 3
-	four := func(label string, masked bool) {
+	four := func(label string, halves int, masked bool) {
 		e.label(fmt.Sprintf("%s%d", label, rows))
 		for k := range 4 {
 			if k%2 == 0 {
 				e.p("PREFETCHT1 (R14)")
 				e.p("ADDQ R15, R14")
 			}
-			product(k, masked)
+			product(k, halves, masked)
 		}
 		for i := range bases {
 			e.p("ADDQ $16, R%d", 8+i)
@@ -116,17 +116,20 @@ func (e *emitter) gemmRows(v vectors, rows int) {
 	e.p("SUBQ $4, DX")
 	e.p("JLT few%d", rows)
 	if v.masked { // a masked load takes a turn from a multiply-add
-		e.p("KORTESTW K2, K2") // carry: all ones
+		e.p("KORTESTW K2, K2") // carry: all ones; zero: none
 		e.p("JCS four%d", rows)
-		four("part", true)
+		e.p("JEQ half%d", rows)
+		four("part", 2, true)
+		e.p("JMP few%d", rows)
+		four("half", 1, true)
 		e.p("JMP few%d", rows)
 	}
-	four("four", false)
+	four("four", 2, false)
 	e.label(fmt.Sprintf("few%d", rows))
 	e.p("ADDQ $4, DX")
 	e.p("JEQ end%d", rows)
 	e.label(fmt.Sprintf("one%d", rows))
-	product(0, v.masked)
+	product(0, 2, v.masked)
 	for i := range bases {
 		e.p("ADDQ $4, R%d", 8+i)
 	}

@@ -1,0 +1,175 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/vec"
+)
+
+// Attention is softmax(Scale·Q·Kᵀ + bias)·V for each product of a batch, with a softmax over
+// the keys (Vaswani et al. 2017, "Attention Is All You Need", arXiv:1706.03762). It is given by
+// its two products: Scores has A, B and residual of Q, K and the bias; Values has B and C of V
+// and the result. What lies between them, C of Scores and A of Values, is [M][keys] for each
+// product, and never exists as a whole.
+//
+// Q is Memory.In, K and V are Memory.More, the bias is Memory.Residual.
+type Attention struct{ Scores, Values Gemm }
+
+// Attends reports whether Attention should compute an attention, of whose second product only
+// the sizes and Strict need be known. Its products are computed on vector registers. So where
+// the tile unit has faster ones, that pays only if the scores would go to memory.
+func (r *Rung) Attends(a *Attention) bool {
+	const inCache = 32 << 20 // bytes
+	tiles, scores := false, 4*a.Scores.count()
+	for _, g := range []*Gemm{&a.Scores, &a.Values} {
+		if g.M <= InPlaceRows || g.N == 1 || g.K == 0 {
+			return false
+		}
+		tiles = tiles || r.Gemms.tiles != nil && r.Gemms.tiles(g)
+	}
+	return !tiles || scores*a.Scores.M > inCache/a.Scores.N
+}
+
+// Attention plans an attention for which Attends reports true. Some rows of queries at a time,
+// it computes their scores, the softmax and the products with V. So the scores stay in a core's
+// L2, whereas those of all queries, for example 4096 of 4096 keys in each of 8 heads, would go to
+// memory and back twice.
+func (r *Rung) Attention(a *Attention) (Work, error) {
+	for _, g := range []*Gemm{&a.Scores, &a.Values} {
+		if err := g.check(); err != nil {
+			return Work{}, err
+		}
+	}
+	if a.Values.Residual || a.Values.M != a.Scores.M || a.Values.K != a.Scores.N || a.Values.count() != a.Scores.count() {
+		return Work{}, fmt.Errorf("%v and then %v: not an attention", &a.Scores, &a.Values)
+	}
+	s := &attention{rung: r, line: a.Scores.N, early: a.Values.Act.Kind != Identity}
+	if s.line >= 256 { // rows that are a power of two apart would share the sets of the cache
+		s.line = roundUp(s.line, 16) + 16
+	}
+	const many = 64 // rows, for which it pays to pack B
+	scores := &panelGemm{gemm: a.Scores, rung: r, unit: r.GemmUnit, gathered: a.Scores.M >= many}
+	values := &panelGemm{gemm: a.Values, rung: r, unit: r.GemmUnit, gathered: a.Scores.M >= many}
+	var w Work
+	for i, p := range []*panelGemm{scores, values} {
+		pack := p.plan()
+		for _, step := range pack.Steps[:len(pack.Steps)-1] {
+			w.Steps = append(w.Steps, packOf{step, i, w.Scratch})
+		}
+		s.packed[i] = w.Scratch
+		w.Scratch += roundUp(pack.Scratch, cacheLine)
+	}
+	rowTime := s.cut(scores, values)
+	w.Steps = append(w.Steps, bundle(s, rowTime*float64(s.rows)))
+	return w, nil
+}
+
+// packOf is a step that packs B of the first product, or of the second, into the scratch from
+// byte at on.
+type packOf struct {
+	Step
+	product, at int
+}
+
+func (s packOf) Run(chunk int, m *Memory) {
+	f := frames.Get().(*frame)
+	f.memory = Memory{More: m.More[s.product:], Scratch: unsafe.Add(m.Scratch, s.at)}
+	s.Step.Run(chunk, &f.memory)
+	f.memory = Memory{}
+	frames.Put(f)
+}
+
+// attention is the step behind the packing. A chunk is a block of rows of one product.
+type attention struct {
+	rung           *Rung
+	scores, values [2]*panelGemm // of a block, and of the last one, which may have fewer rows
+	whole          [2]*Gemm      // the products of all rows
+	packed         [2]int        // where their packed B begin in the scratch
+	rows, blocks   int           // of a block, and of one product
+	line           int           // numbers from one row of scores to the next
+	early          bool          // the softmax is complete before the product with V, behind which comes an activation
+}
+
+// cut divides the rows into blocks, plans their products, and returns the nanoseconds for a row.
+func (s *attention) cut(scores, values *panelGemm) (rowTime float64) {
+	const (
+		room       = 512 << 10 // bytes of scores that stay in L2
+		expTime    = 0.3       // of a score
+		blockTimes = 3         // a block may take as many times as long as a chunk should
+	)
+	g, u := &scores.gemm, &scores.unit
+	rowTime = float64(g.N) * (2*float64(g.K+values.gemm.N)/u.gflops + expTime)
+	rows := min(room/(4*s.line), int(blockTimes*chunkTime/rowTime))
+	rows = max(rows/u.rows, 2) * u.rows
+	s.blocks = (g.M + rows - 1) / rows
+	s.rows = (g.M + s.blocks - 1) / s.blocks
+	s.blocks = (g.M + s.rows - 1) / s.rows
+	s.whole = [2]*Gemm{g, &values.gemm}
+	for i, rows := range [2]int{s.rows, g.M - (s.blocks-1)*s.rows} {
+		s.scores[i], s.values[i] = scores.block(rows), values.block(rows)
+		s.scores[i].gemm.RowC, s.scores[i].args.RowC = s.line, 4*s.line
+		s.values[i].args.RowA = 4 * s.line
+	}
+	return rowTime
+}
+
+// block returns the product of so many rows of one product of the batch, in one chunk.
+func (s *panelGemm) block(rows int) *panelGemm {
+	b := *s
+	b.gemm.M, b.gemm.Batch = rows, nil
+	b.tiles = (rows + b.unit.rows - 1) / b.unit.rows
+	b.grid = grid{pairs: b.tiles, groups: s.grid.groups, pairsEach: b.tiles, groupRuns: 1, block: b.tiles}
+	b.together = 1
+	return &b
+}
+
+func (s *attention) Chunks() int { return s.whole[0].count() * s.blocks }
+
+func (s *attention) Run(chunk int, m *Memory) {
+	i, block := chunk/s.blocks, chunk%s.blocks
+	scores, values, first := s.scores[0], s.values[0], block*s.rows
+	if block == s.blocks-1 {
+		scores, values = s.scores[1], s.values[1]
+	}
+	rows, keys, columns := scores.gemm.M, scores.gemm.N, values.gemm.N
+	kept := numberRooms.Get().(*[]float32)
+	defer numberRooms.Put(kept)
+	room := roomFor(kept, rows*(s.line+1))
+	factors := room[rows*s.line:]
+	f := frames.Get().(*frame)
+	atQ, atK, atBias := s.whole[0].at(i)
+	_, atV, atOut := s.whole[1].at(i)
+
+	f.memory = Memory{In: unsafe.Add(m.In, atQ+first*scores.args.RowA), Out: unsafe.Pointer(&room[0])}
+	if scores.gemm.Residual {
+		f.memory.Residual = unsafe.Add(m.Residual, atBias+first*scores.args.RowResidual)
+	}
+	s.product(scores, f, m, 0, i, atK)
+	for r := range rows {
+		line := room[r*s.line:][:keys]
+		if factors[r] = s.rung.Vec.SoftmaxTimes(line, line); s.early {
+			s.rung.Vec.Apply(vec.Affine, line, line, factors[r], 0)
+		}
+	}
+	out := unsafe.Add(m.Out, atOut+first*values.args.RowC)
+	f.memory = Memory{In: unsafe.Pointer(&room[0]), Out: out}
+	s.product(values, f, m, 1, i, atV)
+	for r := range rows {
+		if !s.early {
+			line := floats(unsafe.Add(out, r*values.args.RowC), columns)
+			s.rung.Vec.Apply(vec.Affine, line, line, factors[r], 0)
+		}
+	}
+	f.memory = Memory{}
+	frames.Put(f)
+}
+
+// product runs a block of product i of the batch, whose B lies at a byte of its operand unless
+// it was packed.
+func (s *attention) product(p *panelGemm, f *frame, m *Memory, of, i, atB int) {
+	f.memory.Scratch = unsafe.Add(m.Scratch, s.packed[of]+i*p.packed)
+	f.more[0] = unsafe.Add(m.More[of], atB)
+	f.memory.More = f.more[:]
+	p.Run(0, &f.memory)
+}

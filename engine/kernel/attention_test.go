@@ -1,0 +1,159 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand"
+	"testing"
+	"unsafe"
+)
+
+// TestAttention compares all rungs with the definition in float64.
+func TestAttention(t *testing.T) {
+	type attentionCase struct {
+		why                string
+		queries, keys      int
+		size, sizeV        int // of a query, and of a value
+		heads              []int
+		plainK, bias, gelu bool // K is [size][keys]; a bias is added to the scores; Gelu comes after the product with V
+	}
+	cases := []attentionCase{
+		{why: "smaller than a tile", queries: 5, keys: 7, size: 3, sizeV: 2},
+		{why: "heads side by side", queries: 99, keys: 99, size: 64, sizeV: 64, heads: []int{3}},
+		{why: "pictures of heads", queries: 17, keys: 49, size: 32, sizeV: 32, heads: []int{2, 3}},
+		{why: "long lines, half a panel", queries: 70, keys: 300, size: 40, sizeV: 40, heads: []int{2}},
+		{why: "blocks of two tiles", queries: 65, keys: 5000, size: 8, sizeV: 9},
+	}
+	for _, c := range cases {
+		c.why, c.bias = c.why+", bias", true
+		cases = append(cases, c)
+		c.why, c.plainK, c.gelu = c.why+", K by columns, activation", true, true
+		cases = append(cases, c)
+	}
+	eachRung(t, func(t *testing.T, k *Rung) {
+		for _, c := range cases {
+			t.Run(c.why, func(t *testing.T) {
+				scores := gemmCase{m: c.queries, n: c.keys, k: c.size, trans: !c.plainK, batch: c.heads, scale: 0.3, strict: true}
+				values := gemmCase{m: c.queries, n: c.sizeV, k: c.keys, batch: c.heads, scale: 1, strict: true}
+				if c.gelu {
+					values.act = Activation{Kind: Gelu}
+				}
+				a := attentionOf(scores, values, c.bias)
+				if !k.Attends(&a.Attention) {
+					t.Fatal("Attends is false")
+				}
+				testAttention(t, k, a)
+			})
+		}
+	})
+}
+
+// sizedAttention is an attention with the numbers of its operands.
+type sizedAttention struct {
+	Attention
+	q, k, bias, v, out int
+}
+
+func attentionOf(scores, values gemmCase, bias bool) (a sizedAttention) {
+	g, q, k, _ := gemmOf(scores)
+	h, _, v, out := gemmOf(values)
+	a = sizedAttention{Attention{*g, *h}, q, k, scores.m * scores.n, v, out}
+	a.Scores.Residual, a.Scores.RowC, a.Scores.RowResidual = bias, scores.n, scores.n
+	for i := len(g.Batch) - 1; i >= 0; i-- { // scores lie one after the other
+		a.Scores.Batch[i].C = a.bias
+		a.bias *= g.Batch[i].Count
+	}
+	return a
+}
+
+func testAttention(t *testing.T, k *Rung, a sizedAttention) {
+	rng := rand.New(rand.NewSource(1))
+	q, keys, v := fencedFloats(t, normal(rng, a.q, 1)), fencedFloats(t, normal(rng, a.k, 1)), fencedFloats(t, normal(rng, a.v, 1))
+	bias, out := fencedFloats(t, normal(rng, a.bias, 1)), fencedFloats(t, normal(rng, a.out, 1))
+	want := attentionReference(&a, q, keys, bias, v, out)
+	before := append([]float32(nil), out...)
+	work, err := k.Attention(&a.Attention)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, work, Memory{In: unsafe.Pointer(&q[0]), Out: unsafe.Pointer(&out[0]), Residual: unsafe.Pointer(&bias[0]),
+		More: []unsafe.Pointer{unsafe.Pointer(&keys[0]), unsafe.Pointer(&v[0])}})
+	if rel := rmsError(t, out, want, before); !(rel <= 2e-6) {
+		t.Errorf("rms error %.2e of the rms output", rel)
+	}
+}
+
+// attentionReference returns the expected output, with NaN where nothing may be written.
+func attentionReference(a *sizedAttention, q, k, bias, v, out []float32) []float64 {
+	scores := gemmReference(&a.Scores, q, k, nil, bias)
+	want := make([]float64, len(out))
+	for i := range want {
+		want[i] = math.NaN()
+	}
+	g := &a.Values
+	for i := range g.count() {
+		_, atV, atOut := g.at(i)
+		for m := range g.M {
+			line := scores[(i*g.M+m)*g.K:][:g.K]
+			top, sum := math.Inf(-1), 0.0
+			for _, s := range line {
+				top = max(top, s)
+			}
+			for _, s := range line {
+				sum += math.Exp(s - top)
+			}
+			for n := range g.N {
+				y := 0.0
+				for k, s := range line {
+					y += math.Exp(s-top) / sum * float64(v[atV/4+k*g.RowB+n])
+				}
+				want[atOut/4+m*g.RowC+n] = g.Act.Of(y)
+			}
+		}
+	}
+	return want
+}
+
+// TestAttends holds that products on tiles keep their scores unless these are large.
+func TestAttends(t *testing.T) {
+	for _, c := range []struct {
+		tokens int
+		want   bool
+	}{{197, false}, {4096, true}} {
+		g := Gemm{M: c.tokens, N: c.tokens, K: 64, TransB: true, Scale: 1}
+		h := Gemm{M: c.tokens, N: 64, K: c.tokens, Scale: 1}
+		k := &Rung{Gemms: gemmKernels{tiles: func(*Gemm) bool { return true }}}
+		if got := k.Attends(&Attention{g, h}); got != c.want {
+			t.Errorf("%d tokens: %v", c.tokens, got)
+		}
+	}
+}
+
+func BenchmarkAttention(b *testing.B) {
+	k := Best()
+	for _, c := range []struct{ tokens, size, heads int }{{49, 32, 192}, {197, 64, 12}, {1024, 80, 8}, {1370, 64, 6}, {4096, 40, 8}} {
+		b.Run(fmt.Sprintf("%d tokens, %d heads of %d", c.tokens, c.heads, c.size), func(b *testing.B) {
+			heads := []int{c.heads}
+			a := attentionOf(gemmCase{m: c.tokens, n: c.tokens, k: c.size, trans: true, batch: heads, scale: 0.1, strict: true},
+				gemmCase{m: c.tokens, n: c.size, k: c.tokens, batch: heads, scale: 1, strict: true}, false)
+			work, err := k.Attention(&a.Attention)
+			if err != nil {
+				b.Fatal(err)
+			}
+			rng := rand.New(rand.NewSource(1))
+			q, keys, v, out := normal(rng, a.q, 1), normal(rng, a.k, 1), normal(rng, a.v, 1), make([]float32, a.out)
+			scratch := alignedFloats(work.Scratch/4 + 1)
+			m := Memory{In: unsafe.Pointer(&q[0]), Out: unsafe.Pointer(&out[0]), Scratch: unsafe.Pointer(&scratch[0]),
+				More: []unsafe.Pointer{unsafe.Pointer(&keys[0]), unsafe.Pointer(&v[0])}}
+			for b.Loop() {
+				for _, s := range work.Steps {
+					for i := range s.Chunks() {
+						s.Run(i, &m)
+					}
+				}
+			}
+			flops := 4 * float64(c.tokens) * float64(c.tokens) * float64(c.size) * float64(c.heads)
+			b.ReportMetric(flops*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+		})
+	}
+}

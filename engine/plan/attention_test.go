@@ -1,0 +1,96 @@
+package plan
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// TestAttention holds which products around a softmax become one kernel. They are so small that
+// the tile unit computes none of them.
+func TestAttention(t *testing.T) {
+	type values = []*ir.Value
+	const heads, queries, keys, size = 3, 17, 19, 8
+	soft := func(n *network, x *ir.Value) *ir.Value { return n.op("Softmax", values{x}, integer("axis", -1)) }
+	dot := func(n *network, x, y *ir.Value) *ir.Value { return n.op("MatMul", values{x, y}) }
+	for _, c := range []struct {
+		name  string
+		fused bool
+		build func(n *network) *ir.Value
+	}{
+		{"heads", true, func(n *network) *ir.Value {
+			q, k, v := n.input(2, heads, queries, size), n.input(2, heads, size, keys), n.input(2, heads, keys, size)
+			return dot(n, soft(n, dot(n, q, k)), v)
+		}},
+		{"values made after the softmax, results transposed", true, func(n *network) *ir.Value {
+			x := n.input(1, heads, keys, size)
+			p := soft(n, dot(n, n.input(1, heads, queries, size), n.op("Transpose", values{x}, integers("perm", 0, 1, 3, 2))))
+			y := dot(n, p, n.op("Tanh", values{x}))
+			y = n.op("Transpose", values{y}, integers("perm", 0, 2, 1, 3))
+			return n.op("Reshape", values{y, n.shape(queries, heads*size)})
+		}},
+		{"a bias and a factor, then an activation", true, func(n *network) *ir.Value {
+			s := dot(n, n.input(heads, queries, size), n.input(heads, size, keys))
+			s = n.op("Mul", values{s, n.Constant("", tensor.Scalar(float32(0.3)))})
+			s = n.op("Add", values{s, n.input(heads, queries, keys)})
+			return n.op("Relu", values{dot(n, soft(n, s), n.input(heads, keys, size))})
+		}},
+		{"a sum behind it", true, func(n *network) *ir.Value {
+			y := dot(n, soft(n, dot(n, n.input(queries, size), n.input(size, keys))), n.input(keys, size))
+			return n.op("Add", values{y, n.input(queries, size)})
+		}},
+		{"values shared by the heads", true, func(n *network) *ir.Value {
+			p := soft(n, dot(n, n.input(2, heads, queries, size), n.input(2, heads, size, keys)))
+			return dot(n, p, n.input(2, 1, keys, size))
+		}},
+		{"one matrix of values", false, func(n *network) *ir.Value {
+			p := soft(n, dot(n, n.input(heads, queries, size), n.input(heads, size, keys)))
+			return dot(n, p, n.input(keys, size))
+		}},
+		{"more values than scores", false, func(n *network) *ir.Value {
+			p := soft(n, dot(n, n.input(1, queries, size), n.input(1, size, keys)))
+			return dot(n, p, n.input(heads, keys, size))
+		}},
+		{"scores that are read elsewhere", false, func(n *network) *ir.Value {
+			s := dot(n, n.input(queries, size), n.input(size, keys))
+			n.Outputs = append(n.Outputs, s)
+			return dot(n, soft(n, s), n.input(keys, size))
+		}},
+		{"weights that are read elsewhere", false, func(n *network) *ir.Value {
+			p := soft(n, dot(n, n.input(queries, size), n.input(size, keys)))
+			n.Outputs = append(n.Outputs, n.op("Neg", values{p}))
+			return dot(n, p, n.input(keys, size))
+		}},
+		{"softmax of columns", false, func(n *network) *ir.Value {
+			s := dot(n, n.input(queries, size), n.input(size, keys))
+			return dot(n, n.op("Softmax", values{s}, integer("axis", 0)), n.input(keys, size))
+		}},
+		{"weights on the right", false, func(n *network) *ir.Value {
+			p := soft(n, dot(n, n.input(queries, size), n.input(size, keys)))
+			return dot(n, n.input(keys, queries), p)
+		}},
+		{"weights on both sides", false, func(n *network) *ir.Value {
+			p := soft(n, dot(n, n.input(queries, size), n.input(size, queries)))
+			return dot(n, p, p)
+		}},
+		{"one query", false, func(n *network) *ir.Value {
+			p := soft(n, dot(n, n.input(heads, 1, size), n.input(heads, size, keys)))
+			return dot(n, p, n.input(heads, keys, size))
+		}},
+		{"the second product is dead", false, func(n *network) *ir.Value {
+			p := soft(n, dot(n, n.input(queries, size), n.input(size, keys)))
+			dot(n, p, n.input(keys, size))
+			return n.op("Exp", values{p})
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := newNetwork(t)
+			n.Outputs = append(n.Outputs, c.build(n))
+			if steps := n.check(1e-5); slices.Contains(steps, "attention") != c.fused {
+				t.Errorf("steps %q, want attention: %v", steps, c.fused)
+			}
+		})
+	}
+}
