@@ -4,17 +4,44 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
-// Attention is softmax(Scale·Q·Kᵀ + bias)·V for each product of a batch, with a softmax over
+// Attention is softmax(Scale·Q·Kᵀ + biases)·V for each product of a batch, with a softmax over
 // the keys (Vaswani et al. 2017, "Attention Is All You Need", arXiv:1706.03762). It is given by
-// its two products: Scores has A, B and residual of Q, K and the bias; Values has B and C of V
-// and the result. What lies between them, C of Scores and A of Values, is [M][keys] for each
-// product, and never exists as a whole.
+// its two products: A and B of Scores are Q and K, B and C of Values are V and the result. What
+// lies between them, C of Scores and A of Values, is [queries][keys] for each product, and never
+// exists as a whole.
 //
-// Q is Memory.In, K and V are Memory.More, the bias is Memory.Residual.
-type Attention struct{ Scores, Values Gemm }
+// Q is Memory.In. Memory.More has K, V, and the biases that are not constant.
+type Attention struct {
+	Scores, Values Gemm
+	Biases         []ScoreBias
+}
+
+// MostBiases is how many an attention may have.
+const MostBiases = 2
+
+// ScoreBias is what is added to the scores: a position's bias, or a mask.
+type ScoreBias struct {
+	Const []float32  // nil: it is in Memory.More
+	Row   int        // numbers from one query's to the next one's; 0: all have the same
+	Loops []BiasLoop // over the products of the batch, outermost first
+}
+
+// BiasLoop is one loop over products: its length, and the numbers by which the bias advances.
+type BiasLoop struct{ Count, Stride int }
+
+// at returns the offset of the bias of product i, in bytes.
+func (b *ScoreBias) at(i int) int {
+	at := 0
+	for k := len(b.Loops) - 1; k >= 0; k-- {
+		at += i % b.Loops[k].Count * b.Loops[k].Stride
+		i /= b.Loops[k].Count
+	}
+	return 4 * at
+}
 
 // Attends reports whether Attention should compute an attention, of whose second product only
 // the sizes and Strict need be known. Its products are computed on vector registers. So where
@@ -41,10 +68,10 @@ func (r *Rung) Attention(a *Attention) (Work, error) {
 			return Work{}, err
 		}
 	}
-	if a.Values.Residual || a.Values.M != a.Scores.M || a.Values.K != a.Scores.N || a.Values.count() != a.Scores.count() {
+	if len(a.Biases) > MostBiases || a.Scores.Residual || a.Values.Residual || a.Values.M != a.Scores.M || a.Values.K != a.Scores.N || a.Values.count() != a.Scores.count() {
 		return Work{}, fmt.Errorf("%v and then %v: not an attention", &a.Scores, &a.Values)
 	}
-	s := &attention{rung: r, line: a.Scores.N, early: a.Values.Act.Kind != Identity}
+	s := &attention{rung: r, biases: a.Biases, line: a.Scores.N, early: a.Values.Act.Kind != Identity}
 	if s.line >= 256 { // rows that are a power of two apart would share the sets of the cache
 		s.line = roundUp(s.line, 16) + 16
 	}
@@ -83,6 +110,7 @@ func (s packOf) Run(chunk int, m *Memory) {
 // attention is the step behind the packing. A chunk is a block of rows of one product.
 type attention struct {
 	rung           *Rung
+	biases         []ScoreBias
 	scores, values [2]*panelGemm // of a block, and of the last one, which may have fewer rows
 	whole          [2]*Gemm      // the products of all rows
 	packed         [2]int        // where their packed B begin in the scratch
@@ -109,6 +137,9 @@ func (s *attention) cut(scores, values *panelGemm) (rowTime float64) {
 	for i, rows := range [2]int{s.rows, g.M - (s.blocks-1)*s.rows} {
 		s.scores[i], s.values[i] = scores.block(rows), values.block(rows)
 		s.scores[i].gemm.RowC, s.scores[i].args.RowC = s.line, 4*s.line
+		if s.scores[i].gemm.Residual = len(s.biases) > 0; s.scores[i].gemm.Residual {
+			s.scores[i].args.RowResidual = 4 * s.biases[0].Row
+		}
 		s.values[i].args.RowA = 4 * s.line
 	}
 	return rowTime
@@ -138,18 +169,31 @@ func (s *attention) Run(chunk int, m *Memory) {
 	room := roomFor(kept, rows*(s.line+1))
 	factors := room[rows*s.line:]
 	f := frames.Get().(*frame)
-	atQ, atK, atBias := s.whole[0].at(i)
+	atQ, atK, _ := s.whole[0].at(i)
 	_, atV, atOut := s.whole[1].at(i)
+	v := &s.rung.Vec
 
 	f.memory = Memory{In: unsafe.Add(m.In, atQ+first*scores.args.RowA), Out: unsafe.Pointer(&room[0])}
-	if scores.gemm.Residual {
-		f.memory.Residual = unsafe.Add(m.Residual, atBias+first*scores.args.RowResidual)
+	var biases [MostBiases]unsafe.Pointer // their rows for this block
+	given := 2                            // inputs in Memory.More
+	for k := range s.biases {
+		b := &s.biases[k]
+		from := unsafe.Pointer(unsafe.SliceData(b.Const))
+		if b.Const == nil {
+			from = m.More[given]
+			given++
+		}
+		biases[k] = unsafe.Add(from, b.at(i)+4*first*b.Row)
 	}
+	f.memory.Residual = biases[0]
 	s.product(scores, f, m, 0, i, atK)
 	for r := range rows {
 		line := room[r*s.line:][:keys]
-		if factors[r] = s.rung.Vec.SoftmaxTimes(line, line); s.early {
-			s.rung.Vec.Apply(vec.Affine, line, line, factors[r], 0)
+		if biases[1] != nil {
+			v.Zip(num.Add, line, line, floats(unsafe.Add(biases[1], 4*r*s.biases[1].Row), keys))
+		}
+		if factors[r] = v.SoftmaxTimes(line, line); s.early {
+			v.Apply(vec.Affine, line, line, factors[r], 0)
 		}
 	}
 	out := unsafe.Add(m.Out, atOut+first*values.args.RowC)
@@ -158,7 +202,7 @@ func (s *attention) Run(chunk int, m *Memory) {
 	for r := range rows {
 		if !s.early {
 			line := floats(unsafe.Add(out, r*values.args.RowC), columns)
-			s.rung.Vec.Apply(vec.Affine, line, line, factors[r], 0)
+			v.Apply(vec.Affine, line, line, factors[r], 0)
 		}
 	}
 	f.memory = Memory{}

@@ -15,7 +15,7 @@ func TestAttention(t *testing.T) {
 		queries, keys      int
 		size, sizeV        int // of a query, and of a value
 		heads              []int
-		plainK, bias, gelu bool // K is [size][keys]; a bias is added to the scores; Gelu comes after the product with V
+		plainK, bias, gelu bool // K is [size][keys]; two biases are added to the scores; Gelu comes after the product with V
 	}
 	cases := []attentionCase{
 		{why: "smaller than a tile", queries: 5, keys: 7, size: 3, sizeV: 2},
@@ -38,7 +38,10 @@ func TestAttention(t *testing.T) {
 				if c.gelu {
 					values.act = Activation{Kind: Gelu}
 				}
-				a := attentionOf(scores, values, c.bias)
+				a := attentionOf(scores, values)
+				if c.bias {
+					a.addBiases(rand.New(rand.NewSource(2)))
+				}
 				if !k.Attends(&a.Attention) {
 					t.Fatal("Attends is false")
 				}
@@ -51,17 +54,36 @@ func TestAttention(t *testing.T) {
 // sizedAttention is an attention with the numbers of its operands.
 type sizedAttention struct {
 	Attention
-	q, k, bias, v, out int
+	q, k, scores, v, out int
+	mask                 []float32 // the second bias, which is not constant: a row for each pass of the outermost loop
 }
 
-func attentionOf(scores, values gemmCase, bias bool) (a sizedAttention) {
+// addBiases adds a constant bias for each of the innermost matrices, and then a mask.
+func (a *sizedAttention) addBiases(rng *rand.Rand) {
+	g := &a.Scores
+	bias, mask := ScoreBias{Row: g.N}, ScoreBias{}
+	inner, outer := 1, 1
+	for i, l := range g.Batch {
+		b, m := BiasLoop{Count: l.Count}, BiasLoop{Count: l.Count}
+		if i == len(g.Batch)-1 {
+			b.Stride, inner = g.M*g.N, l.Count
+		} else {
+			m.Stride, outer = g.N, l.Count
+		}
+		bias.Loops, mask.Loops = append(bias.Loops, b), append(mask.Loops, m)
+	}
+	bias.Const, a.mask = normal(rng, inner*g.M*g.N, 1), normal(rng, outer*g.N, 1)
+	a.Biases = []ScoreBias{bias, mask}
+}
+
+func attentionOf(scores, values gemmCase) (a sizedAttention) {
 	g, q, k, _ := gemmOf(scores)
 	h, _, v, out := gemmOf(values)
-	a = sizedAttention{Attention{*g, *h}, q, k, scores.m * scores.n, v, out}
-	a.Scores.Residual, a.Scores.RowC, a.Scores.RowResidual = bias, scores.n, scores.n
+	a = sizedAttention{Attention: Attention{Scores: *g, Values: *h}, q: q, k: k, scores: scores.m * scores.n, v: v, out: out}
+	a.Scores.RowC = scores.n
 	for i := len(g.Batch) - 1; i >= 0; i-- { // scores lie one after the other
-		a.Scores.Batch[i].C = a.bias
-		a.bias *= g.Batch[i].Count
+		a.Scores.Batch[i].C = a.scores
+		a.scores *= g.Batch[i].Count
 	}
 	return a
 }
@@ -69,23 +91,39 @@ func attentionOf(scores, values gemmCase, bias bool) (a sizedAttention) {
 func testAttention(t *testing.T, k *Rung, a sizedAttention) {
 	rng := rand.New(rand.NewSource(1))
 	q, keys, v := fencedFloats(t, normal(rng, a.q, 1)), fencedFloats(t, normal(rng, a.k, 1)), fencedFloats(t, normal(rng, a.v, 1))
-	bias, out := fencedFloats(t, normal(rng, a.bias, 1)), fencedFloats(t, normal(rng, a.out, 1))
-	want := attentionReference(&a, q, keys, bias, v, out)
+	out := fencedFloats(t, normal(rng, a.out, 1))
+	want := attentionReference(&a, q, keys, v, out)
 	before := append([]float32(nil), out...)
 	work, err := k.Attention(&a.Attention)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, work, Memory{In: unsafe.Pointer(&q[0]), Out: unsafe.Pointer(&out[0]), Residual: unsafe.Pointer(&bias[0]),
-		More: []unsafe.Pointer{unsafe.Pointer(&keys[0]), unsafe.Pointer(&v[0])}})
+	m := Memory{In: unsafe.Pointer(&q[0]), Out: unsafe.Pointer(&out[0]), More: []unsafe.Pointer{unsafe.Pointer(&keys[0]), unsafe.Pointer(&v[0])}}
+	if a.mask != nil {
+		m.More = append(m.More, unsafe.Pointer(&fencedFloats(t, a.mask)[0]))
+	}
+	run(t, work, m)
 	if rel := rmsError(t, out, want, before); !(rel <= 2e-6) {
 		t.Errorf("rms error %.2e of the rms output", rel)
 	}
 }
 
 // attentionReference returns the expected output, with NaN where nothing may be written.
-func attentionReference(a *sizedAttention, q, k, bias, v, out []float32) []float64 {
-	scores := gemmReference(&a.Scores, q, k, nil, bias)
+func attentionReference(a *sizedAttention, q, k, v, out []float32) []float64 {
+	scores := gemmReference(&a.Scores, q, k, nil, make([]float32, a.scores))
+	for i := range a.Scores.count() {
+		for _, b := range a.Biases {
+			from := b.Const
+			if from == nil {
+				from = a.mask
+			}
+			for m := range a.Scores.M {
+				for n, x := range from[b.at(i)/4+m*b.Row:][:a.Scores.N] {
+					scores[(i*a.Scores.M+m)*a.Scores.N+n] += float64(x)
+				}
+			}
+		}
+	}
 	want := make([]float64, len(out))
 	for i := range want {
 		want[i] = math.NaN()
@@ -123,7 +161,7 @@ func TestAttends(t *testing.T) {
 		g := Gemm{M: c.tokens, N: c.tokens, K: 64, TransB: true, Scale: 1}
 		h := Gemm{M: c.tokens, N: 64, K: c.tokens, Scale: 1}
 		k := &Rung{Gemms: gemmKernels{tiles: func(*Gemm) bool { return true }}}
-		if got := k.Attends(&Attention{g, h}); got != c.want {
+		if got := k.Attends(&Attention{Scores: g, Values: h}); got != c.want {
 			t.Errorf("%d tokens: %v", c.tokens, got)
 		}
 	}
@@ -135,7 +173,7 @@ func BenchmarkAttention(b *testing.B) {
 		b.Run(fmt.Sprintf("%d tokens, %d heads of %d", c.tokens, c.heads, c.size), func(b *testing.B) {
 			heads := []int{c.heads}
 			a := attentionOf(gemmCase{m: c.tokens, n: c.tokens, k: c.size, trans: true, batch: heads, scale: 0.1, strict: true},
-				gemmCase{m: c.tokens, n: c.size, k: c.tokens, batch: heads, scale: 1, strict: true}, false)
+				gemmCase{m: c.tokens, n: c.size, k: c.tokens, batch: heads, scale: 1, strict: true})
 			work, err := k.Attention(&a.Attention)
 			if err != nil {
 				b.Fatal(err)

@@ -41,6 +41,39 @@ func TestAttention(t *testing.T) {
 			y := dot(n, soft(n, dot(n, n.input(queries, size), n.input(size, keys))), n.input(keys, size))
 			return n.op("Add", values{y, n.input(queries, size)})
 		}},
+		{"a constant bias for each head, then a mask for each window", true, func(n *network) *ir.Value {
+			s := dot(n, n.input(4, heads, queries, size), n.input(4, heads, size, keys))
+			s = n.op("Add", values{s, n.weights(1, heads, queries, keys)})
+			s = n.op("Add", values{n.op("Reshape", values{s, n.shape(2, 2, heads, queries, keys)}), n.weights(1, 2, 1, queries, keys)})
+			s = n.op("Reshape", values{s, n.shape(4, heads, queries, keys)})
+			return dot(n, soft(n, s), n.input(4, heads, keys, size))
+		}},
+		{"a mask of keys that comes at run time", true, func(n *network) *ir.Value {
+			s := dot(n, n.input(2, heads, queries, size), n.input(2, heads, size, keys))
+			s = n.op("Add", values{n.input(2, 1, 1, keys), s})
+			return dot(n, soft(n, s), n.input(2, heads, keys, size))
+		}},
+		{"two biases at run time, one with all sizes", true, func(n *network) *ir.Value {
+			s := dot(n, n.input(2, heads, queries, size), n.input(2, heads, size, keys))
+			s = n.op("Add", values{n.op("Add", values{s, n.input(2, heads, queries, keys)}), n.input(keys)})
+			return dot(n, soft(n, s), n.input(2, heads, keys, size))
+		}},
+		{"three biases", false, func(n *network) *ir.Value {
+			s := dot(n, n.input(queries, size), n.input(size, keys))
+			for range 3 {
+				s = n.op("Add", values{s, n.weights(queries, keys)})
+			}
+			return dot(n, soft(n, s), n.input(keys, size))
+		}},
+		{"a bias for each query", false, func(n *network) *ir.Value {
+			s := n.op("Add", values{dot(n, n.input(queries, size), n.input(size, keys)), n.weights(queries, 1)})
+			return dot(n, soft(n, s), n.input(keys, size))
+		}},
+		{"a bias that is made later", false, func(n *network) *ir.Value {
+			x := n.input(queries, keys)
+			s := dot(n, n.input(queries, size), n.input(size, keys))
+			return dot(n, soft(n, n.op("Add", values{s, n.op("Sin", values{x})})), n.input(keys, size))
+		}},
 		{"values shared by the heads", true, func(n *network) *ir.Value {
 			p := soft(n, dot(n, n.input(2, heads, queries, size), n.input(2, heads, size, keys)))
 			return dot(n, p, n.input(2, 1, keys, size))
