@@ -5,7 +5,6 @@ import (
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel/num"
-	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
 // Attention is softmax(Scale·Q·Kᵀ + biases)·V for each product of a batch, with a softmax over
@@ -71,9 +70,11 @@ func (r *Rung) Attention(a *Attention) (Work, error) {
 	if len(a.Biases) > MostBiases || a.Scores.Residual || a.Values.Residual || a.Values.M != a.Scores.M || a.Values.K != a.Scores.N || a.Values.count() != a.Scores.count() {
 		return Work{}, fmt.Errorf("%v and then %v: not an attention", &a.Scores, &a.Values)
 	}
-	s := &attention{rung: r, biases: a.Biases, line: a.Scores.N, early: a.Values.Act.Kind != Identity}
+	// A row begins in a cache line of its own: to read what a masked store may have written, the
+	// softmax would wait for that.
+	s := &attention{rung: r, biases: a.Biases, line: roundUp(a.Scores.N, 16)}
 	if s.line >= 256 { // rows that are a power of two apart would share the sets of the cache
-		s.line = roundUp(s.line, 16) + 16
+		s.line += 16
 	}
 	const many = 64 // rows, for which it pays to pack B
 	scores := &panelGemm{gemm: a.Scores, rung: r, unit: r.GemmUnit, gathered: a.Scores.M >= many}
@@ -116,7 +117,6 @@ type attention struct {
 	packed         [2]int        // where their packed B begin in the scratch
 	rows, blocks   int           // of a block, and of one product
 	line           int           // numbers from one row of scores to the next
-	early          bool          // the softmax is complete before the product with V, behind which comes an activation
 }
 
 // cut divides the rows into blocks, plans their products, and returns the nanoseconds for a row.
@@ -163,15 +163,13 @@ func (s *attention) Run(chunk int, m *Memory) {
 	if block == s.blocks-1 {
 		scores, values = s.scores[1], s.values[1]
 	}
-	rows, keys, columns := scores.gemm.M, scores.gemm.N, values.gemm.N
+	rows, keys := scores.gemm.M, scores.gemm.N
 	kept := numberRooms.Get().(*[]float32)
 	defer numberRooms.Put(kept)
-	room := roomFor(kept, rows*(s.line+1))
-	factors := room[rows*s.line:]
+	room := roomFor(kept, (rows-1)*s.line+keys)
 	f := frames.Get().(*frame)
 	atQ, atK, _ := s.whole[0].at(i)
 	_, atV, atOut := s.whole[1].at(i)
-	v := &s.rung.Vec
 
 	f.memory = Memory{In: unsafe.Add(m.In, atQ+first*scores.args.RowA), Out: unsafe.Pointer(&room[0])}
 	var biases [MostBiases]unsafe.Pointer // their rows for this block
@@ -187,24 +185,15 @@ func (s *attention) Run(chunk int, m *Memory) {
 	}
 	f.memory.Residual = biases[0]
 	s.product(scores, f, m, 0, i, atK)
-	for r := range rows {
-		line := room[r*s.line:][:keys]
-		if biases[1] != nil {
-			v.Zip(num.Add, line, line, floats(unsafe.Add(biases[1], 4*r*s.biases[1].Row), keys))
-		}
-		if factors[r] = v.SoftmaxTimes(line, line); s.early {
-			v.Apply(vec.Affine, line, line, factors[r], 0)
+	if biases[1] != nil {
+		for r := range rows {
+			line := room[r*s.line:][:keys]
+			s.rung.Vec.Zip(num.Add, line, line, floats(unsafe.Add(biases[1], 4*r*s.biases[1].Row), keys))
 		}
 	}
-	out := unsafe.Add(m.Out, atOut+first*values.args.RowC)
-	f.memory = Memory{In: unsafe.Pointer(&room[0]), Out: out}
+	s.rung.Vec.SoftmaxRows(room, room, keys, s.line)
+	f.memory = Memory{In: unsafe.Pointer(&room[0]), Out: unsafe.Add(m.Out, atOut+first*values.args.RowC)}
 	s.product(values, f, m, 1, i, atV)
-	for r := range rows {
-		if !s.early {
-			line := floats(unsafe.Add(out, r*values.args.RowC), columns)
-			v.Apply(vec.Affine, line, line, factors[r], 0)
-		}
-	}
 	f.memory = Memory{}
 	frames.Put(f)
 }

@@ -31,6 +31,11 @@ func VecMinOfAVX2(src unsafe.Pointer, n int) float32
 //go:noescape
 func VecExpSumAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, top float32) float32
 
+// VecSoftmaxesAVX2 takes lines of n numbers, at least one of each, that begin apart bytes from each other; dst may be src.
+//
+//go:noescape
+func VecSoftmaxesAVX2(dst unsafe.Pointer, src unsafe.Pointer, lines int, n int, apart int)
+
 // VecNormaliseAVX2 takes n numbers of each; dst may be src.
 //
 //go:noescape
@@ -60,6 +65,11 @@ func VecMinOfAVX512(src unsafe.Pointer, n int) float32
 //
 //go:noescape
 func VecExpSumAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, top float32) float32
+
+// VecSoftmaxesAVX512 takes lines of n numbers, at least one of each, that begin apart bytes from each other; dst may be src.
+//
+//go:noescape
+func VecSoftmaxesAVX512(dst unsafe.Pointer, src unsafe.Pointer, lines int, n int, apart int)
 
 // VecNormaliseAVX512 takes n numbers of each; dst may be src.
 //

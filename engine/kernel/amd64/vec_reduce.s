@@ -375,6 +375,169 @@ rowEnd:
 	VZEROUPPER
 	RET
 
+// func VecSoftmaxesAVX2(dst unsafe.Pointer, src unsafe.Pointer, lines int, n int, apart int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·VecSoftmaxesAVX2(SB), NOSPLIT, $0-40
+	MOVQ    dst+0(FP), DI
+	MOVQ    src+8(FP), SI
+	MOVQ    lines+16(FP), R8
+	MOVQ    n+24(FP), R9
+	MOVQ    apart+32(FP), R10
+	VMOVUPS vec_reduce_numbers<>+0(SB), Y8
+	VMOVUPS vec_reduce_numbers<>+32(SB), Y9
+
+line:
+	MOVQ         SI, R12
+	MOVQ         R9, DX
+	VBROADCASTSS (SI), Y0
+
+top1:
+	CMPQ    DX, $+8
+	JLT     top1Done
+	VMOVUPS (R12), Y1
+	VMAXPS  Y0, Y1, Y0
+	ADDQ    $+32, R12
+	SUBQ    $+8, DX
+	JMP     top1
+
+top1Done:
+	TESTQ        DX, DX
+	JZ           topEnd
+	VMOVD        DX, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     vec_reduce_lanes<>+0(SB), Y15, Y15
+	VMASKMOVPS   (R12), Y15, Y2
+	VMOVAPS      Y0, Y1
+	VBLENDVPS    Y15, Y2, Y1, Y1
+	VMAXPS       Y0, Y1, Y0
+
+topEnd:
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VMAXPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VMAXPS       X1, X0, X0
+	VBROADCASTSS X0, Y10
+	MOVQ         DI, R11
+	MOVQ         SI, R12
+	MOVQ         R9, DX
+	VXORPS       X5, X5, X5
+
+row1:
+	CMPQ         DX, $+8
+	JLT          row1Done
+	VMOVUPS      (R12), Y0
+	VSUBPS       Y10, Y0, Y0
+	VCMPPS       $0x05, Y8, Y0, Y4
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y9, Y0
+	VMULPS       vec_reduce_numbers<>+64(SB), Y0, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS vec_reduce_numbers<>+96(SB), Y1, Y0
+	VFNMADD231PS vec_reduce_numbers<>+128(SB), Y1, Y0
+	VMOVUPS      vec_reduce_numbers<>+160(SB), Y2
+	VFMADD213PS  vec_reduce_numbers<>+192(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+224(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+256(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+288(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+320(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+320(SB), Y0, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSRAD       $0x01, Y1, Y3
+	VPSUBD       Y3, Y1, Y1
+	VPADDD       vec_reduce_numbers<>+352(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vec_reduce_numbers<>+352(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y3, Y2, Y0
+	VANDPS       Y4, Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VADDPS       Y0, Y5, Y5
+	ADDQ         $+32, R11
+	ADDQ         $+32, R12
+	SUBQ         $+8, DX
+	JMP          row1
+
+row1Done:
+	TESTQ        DX, DX
+	JZ           rowEnd
+	VMOVD        DX, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     vec_reduce_lanes<>+0(SB), Y15, Y15
+	VMASKMOVPS   (R12), Y15, Y0
+	VSUBPS       Y10, Y0, Y0
+	VCMPPS       $0x05, Y8, Y0, Y4
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y9, Y0
+	VMULPS       vec_reduce_numbers<>+64(SB), Y0, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS vec_reduce_numbers<>+96(SB), Y1, Y0
+	VFNMADD231PS vec_reduce_numbers<>+128(SB), Y1, Y0
+	VMOVUPS      vec_reduce_numbers<>+160(SB), Y2
+	VFMADD213PS  vec_reduce_numbers<>+192(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+224(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+256(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+288(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+320(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+320(SB), Y0, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSRAD       $0x01, Y1, Y3
+	VPSUBD       Y3, Y1, Y1
+	VPADDD       vec_reduce_numbers<>+352(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vec_reduce_numbers<>+352(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y3, Y2, Y0
+	VANDPS       Y4, Y0, Y0
+	VANDPS       Y15, Y0, Y0
+	VMASKMOVPS   Y0, Y15, (R11)
+	VADDPS       Y0, Y5, Y5
+
+rowEnd:
+	VMOVAPS      Y5, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VBROADCASTSS X0, Y0
+	VMOVUPS      vec_reduce_numbers<>+320(SB), Y1
+	VDIVPS       Y0, Y1, Y1
+	MOVQ         DI, R11
+	MOVQ         R9, DX
+
+factor1:
+	CMPQ    DX, $+8
+	JLT     factor1Done
+	VMOVUPS (R11), Y0
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (R11)
+	ADDQ    $+32, R11
+	SUBQ    $+8, DX
+	JMP     factor1
+
+factor1Done:
+	TESTQ        DX, DX
+	JZ           factorEnd
+	VMOVD        DX, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     vec_reduce_lanes<>+0(SB), Y15, Y15
+	VMASKMOVPS   (R11), Y15, Y0
+	VMULPS       Y1, Y0, Y0
+	VMASKMOVPS   Y0, Y15, (R11)
+
+factorEnd:
+	ADDQ R10, SI
+	ADDQ R10, DI
+	DECQ R8
+	JNZ  line
+	VZEROUPPER
+	RET
+
 // func VecNormaliseAVX2(dst unsafe.Pointer, src unsafe.Pointer, gain unsafe.Pointer, bias unsafe.Pointer, n int, mean float32, inverse float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·VecNormaliseAVX2(SB), NOSPLIT, $0-48
@@ -821,6 +984,163 @@ rowEnd:
 	VPERMILPS     $0xb1, X0, X1
 	VADDPS        X1, X0, X0
 	VMOVSS        X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func VecSoftmaxesAVX512(dst unsafe.Pointer, src unsafe.Pointer, lines int, n int, apart int)
+// Requires: AVX, AVX512F
+TEXT ·VecSoftmaxesAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         lines+16(FP), R8
+	MOVQ         n+24(FP), R9
+	MOVQ         apart+32(FP), R10
+	VBROADCASTSS vec_reduce_numbers<>+0(SB), Z8
+	VBROADCASTSS vec_reduce_numbers<>+32(SB), Z9
+
+line:
+	MOVQ         SI, R12
+	MOVQ         R9, DX
+	VBROADCASTSS (SI), Z0
+
+top1:
+	CMPQ    DX, $+16
+	JLT     top1Done
+	VMOVUPS (R12), Z1
+	VMAXPS  Z0, Z1, Z0
+	ADDQ    $+64, R12
+	SUBQ    $+16, DX
+	JMP     top1
+
+top1Done:
+	TESTQ     DX, DX
+	JZ        topEnd
+	MOVL      $+1, AX
+	MOVQ      DX, CX
+	SHLL      CL, AX
+	DECL      AX
+	KMOVW     AX, K1
+	VMOVUPS.Z (R12), K1, Z2
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z2, K1, Z1
+	VMAXPS    Z0, Z1, Z0
+
+topEnd:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VMAXPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VMAXPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VMAXPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VMAXPS        X1, X0, X0
+	VBROADCASTSS  X0, Z10
+	MOVQ          DI, R11
+	MOVQ          SI, R12
+	MOVQ          R9, DX
+	VXORPS        X5, X5, X5
+
+row1:
+	CMPQ              DX, $+16
+	JLT               row1Done
+	VMOVUPS           (R12), Z0
+	VSUBPS            Z10, Z0, Z0
+	VCMPPS            $0x05, Z8, Z0, K2
+	VMAXPS            Z0, Z8, Z0
+	VMINPS            Z0, Z9, Z0
+	VMULPS.BCST       vec_reduce_numbers<>+64(SB), Z0, Z1
+	VRNDSCALEPS       $0x00, Z1, Z1
+	VFNMADD231PS.BCST vec_reduce_numbers<>+96(SB), Z1, Z0
+	VFNMADD231PS.BCST vec_reduce_numbers<>+128(SB), Z1, Z0
+	VBROADCASTSS      vec_reduce_numbers<>+160(SB), Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+192(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+224(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+256(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+288(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+320(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+320(SB), Z0, Z2
+	VSCALEFPS         Z1, Z2, Z0
+	VMOVAPS.Z         Z0, K2, Z0
+	VMOVUPS           Z0, (R11)
+	VADDPS            Z0, Z5, Z5
+	ADDQ              $+64, R11
+	ADDQ              $+64, R12
+	SUBQ              $+16, DX
+	JMP               row1
+
+row1Done:
+	TESTQ             DX, DX
+	JZ                rowEnd
+	MOVL              $+1, AX
+	MOVQ              DX, CX
+	SHLL              CL, AX
+	DECL              AX
+	KMOVW             AX, K1
+	VMOVUPS.Z         (R12), K1, Z0
+	VSUBPS            Z10, Z0, Z0
+	VCMPPS            $0x05, Z8, Z0, K2
+	VMAXPS            Z0, Z8, Z0
+	VMINPS            Z0, Z9, Z0
+	VMULPS.BCST       vec_reduce_numbers<>+64(SB), Z0, Z1
+	VRNDSCALEPS       $0x00, Z1, Z1
+	VFNMADD231PS.BCST vec_reduce_numbers<>+96(SB), Z1, Z0
+	VFNMADD231PS.BCST vec_reduce_numbers<>+128(SB), Z1, Z0
+	VBROADCASTSS      vec_reduce_numbers<>+160(SB), Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+192(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+224(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+256(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+288(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+320(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+320(SB), Z0, Z2
+	VSCALEFPS         Z1, Z2, Z0
+	VMOVAPS.Z         Z0, K2, Z0
+	VMOVAPS.Z         Z0, K1, Z0
+	VMOVUPS           Z0, K1, (R11)
+	VADDPS            Z0, Z5, Z5
+
+rowEnd:
+	VMOVAPS       Z5, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDPS        X1, X0, X0
+	VBROADCASTSS  X0, Z0
+	VBROADCASTSS  vec_reduce_numbers<>+320(SB), Z1
+	VDIVPS        Z0, Z1, Z1
+	MOVQ          DI, R11
+	MOVQ          R9, DX
+
+factor1:
+	CMPQ    DX, $+16
+	JLT     factor1Done
+	VMOVUPS (R11), Z0
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (R11)
+	ADDQ    $+64, R11
+	SUBQ    $+16, DX
+	JMP     factor1
+
+factor1Done:
+	TESTQ     DX, DX
+	JZ        factorEnd
+	MOVL      $+1, AX
+	MOVQ      DX, CX
+	SHLL      CL, AX
+	DECL      AX
+	KMOVW     AX, K1
+	VMOVUPS.Z (R11), K1, Z0
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (R11)
+
+factorEnd:
+	ADDQ R10, SI
+	ADDQ R10, DI
+	DECQ R8
+	JNZ  line
 	VZEROUPPER
 	RET
 

@@ -76,6 +76,7 @@ type Unit struct {
 	MaxOf     func(src unsafe.Pointer, n int) float32                                 // NaN if there is any; n is at least 1
 	MinOf     func(src unsafe.Pointer, n int) float32                                 // likewise
 	ExpSum    func(dst, src unsafe.Pointer, n int, top float32) float32               // dst = e^(src-top), or 0 if src-top < expFloor; returns the sum
+	Softmaxes func(dst, src unsafe.Pointer, lines, n, apart int)                      // of lines apart bytes from each other, see SoftmaxRows; nil: there is none
 	Normalise func(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32) // dst = (src-mean)·inverse·gain + bias
 
 	TurnHalves func(dst, src, cos, sin unsafe.Pointer, n int) // see Turn; pairs are n apart
@@ -208,14 +209,30 @@ const expFloor = -80
 // 1e-6; results below e^expFloor times the largest are 0.
 func (v *Unit) Softmax(dst, src []float32) {
 	if len(dst) > 0 {
-		v.Apply(Affine, dst, dst, v.SoftmaxTimes(dst, src[:len(dst)]), 0)
+		v.Apply(Affine, dst, dst, float32(1/v.exponentials(dst, src[:len(dst)], v.Largest(src))), 0)
 	}
 }
 
-// SoftmaxTimes is Softmax without its last step: that multiplies dst by the factor returned.
-// Neither may be empty.
-func (v *Unit) SoftmaxTimes(dst, src []float32) (factor float32) {
-	return float32(1 / v.exponentials(dst, src, v.Largest(src)))
+// SoftmaxRows is Softmax of each of the rows of n numbers that begin apart numbers from each
+// other. dst may be src.
+func (v *Unit) SoftmaxRows(dst, src []float32, n, apart int) {
+	const longest = 2048 // numbers that the kernel sums in float32
+	if len(dst) < n {
+		return
+	}
+	rows, each := (len(dst)-n)/apart+1, max(1, atOnce/n)
+	if v.Softmaxes == nil || n > longest {
+		each = 1
+	}
+	for i := 0; i < rows; i += each {
+		to, from := dst[i*apart:], src[i*apart:]
+		if each == 1 {
+			v.Softmax(to[:n], from[:n])
+			continue
+		}
+		now := min(each, rows-i)
+		v.Softmaxes(unsafe.Pointer(&to[0]), unsafe.Pointer(&from[:(now-1)*apart+n][0]), now, n, 4*apart)
+	}
 }
 
 // LogSoftmax sets dst = src - ln Σ e^src. dst may not be src.
@@ -241,12 +258,12 @@ func (v *Unit) SoftmaxLines(dst, src []float32, length int, log bool) {
 		}
 		return
 	}
+	if !log {
+		v.SoftmaxRows(dst, src, length, length)
+		return
+	}
 	for i := 0; i < len(dst); i += length {
-		if log {
-			v.LogSoftmax(dst[i:i+length], src[i:i+length])
-		} else {
-			v.Softmax(dst[i:i+length], src[i:i+length])
-		}
+		v.LogSoftmax(dst[i:i+length], src[i:i+length])
 	}
 }
 

@@ -308,6 +308,22 @@ func TestSoftmax(t *testing.T) {
 			u.SoftmaxLines(three, three, max(n, 1), false)
 			copy(y, three[2*n:])
 		}
+		rows := func(y, z, x []float32) { // three with gaps between them, in place
+			n := len(x)
+			apart := n + 5
+			three := room(t, 2*apart+n)
+			for i := range three {
+				three[i] = 7
+			}
+			for i := range 3 {
+				copy(three[i*apart:], x)
+			}
+			if u.SoftmaxRows(three, three, max(n, 1), apart); n > 0 && !slices.Equal(three[n:apart], []float32{7, 7, 7, 7, 7}) {
+				t.Fatalf("rows of %d: what is between them was written", n)
+			}
+			copy(y, three[2*apart:])
+			u.LogSoftmax(z, x)
+		}
 		check := func(name string, x []float32, softmaxes func(y, z, x []float32)) {
 			n := len(x)
 			y, z := room(t, n), room(t, n)
@@ -336,10 +352,12 @@ func TestSoftmax(t *testing.T) {
 		for _, n := range lengths {
 			check(fmt.Sprint(n, " numbers"), numbers(t, rng, n, 5, false), one)
 			check(fmt.Sprint("lines of ", n, " numbers"), numbers(t, rng, n, 5, false), lines)
+			check(fmt.Sprint("rows of ", n, " numbers"), numbers(t, rng, n, 5, false), rows)
 		}
 		for name, x := range special {
 			check(name, beside(t, x), one)
 			check(name+" in a line", beside(t, x), lines)
+			check(name+" in a row", beside(t, x), rows)
 		}
 	})
 }

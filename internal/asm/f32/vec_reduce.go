@@ -28,6 +28,7 @@ func reductions(g *gen) {
 		})
 		k.extremes(g)
 		k.expSum()
+		k.softmaxes()
 		k.normalise()
 	}
 }
@@ -155,6 +156,13 @@ func (k row) expSum() {
 	k.broadcast("top", k.r[10])
 	k.set(expFloor, k.r[expLow])
 	k.set(expMost, k.r[expHigh])
+	k.sumExps(dst, src, n)
+	k.VMOVSS(k.r[0].AsX(), k.params["ret"])
+	k.end()
+}
+
+// sumExps writes dst = e^(src - register 10), and the sum to the first lane of register 0.
+func (k row) sumExps(dst, src, n reg.GPPhysical) {
 	sum := k.r[5]
 	k.zero(sum)
 	k.loop("row", n, []reg.Register{dst, src}, 1, func(disp, _ int, tail bool) {
@@ -171,8 +179,67 @@ func (k row) expSum() {
 	})
 	k.VMOVAPS(sum, k.r[0])
 	k.foldOne(k.VADDPS)
-	k.VMOVSS(k.r[0].AsX(), k.params["ret"])
+}
+
+// softmaxes writes the softmax of each of several lines. For short lines the calls of three
+// kernels take longer than the numbers do.
+func (k row) softmaxes() {
+	name := "VecSoftmaxes" + k.title
+	k.leaf(name, []string{"dst ptr", "src ptr", "lines int", "n int", "apart int"},
+		name+" takes lines of n numbers, at least one of each, that begin apart bytes from each other; dst may be src.")
+	dst, src, lines, n, apart := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.R10
+	for i, r := range []reg.GPPhysical{dst, src, lines, n, apart} {
+		k.param([]string{"dst", "src", "lines", "n", "apart"}[i], r)
+	}
+	k.set(expFloor, k.r[expLow])
+	k.set(expMost, k.r[expHigh])
+	out, from, left := reg.R11, reg.R12, reg.RDX
+	k.Label("line")
+	k.MOVQ(src, from)
+	k.MOVQ(n, left)
+	top := k.r[0]
+	k.VBROADCASTSS(at(src, 0), top)
+	k.loop("top", left, []reg.Register{from}, 1, func(disp, _ int, tail bool) {
+		x := k.r[1]
+		if tail { // lanes after the end repeat the maximum
+			k.load(at(from, disp), k.r[2], true)
+			k.VMOVAPS(top, x)
+			k.choose(k.r[2], x)
+		} else {
+			k.load(at(from, disp), x, false)
+		}
+		k.VMAXPS(top, x, top) // a NaN makes no maximum, but a sum
+	})
+	k.foldOne(k.VMAXPS)
+	k.VBROADCASTSS(top.AsX(), k.r[10])
+	k.MOVQ(dst, out)
+	k.MOVQ(src, from)
+	k.MOVQ(n, left)
+	k.sumExps(out, from, left)
+	k.VBROADCASTSS(k.r[0].AsX(), k.r[0])
+	k.set(1, k.r[1])
+	k.VDIVPS(k.r[0], k.r[1], k.r[1])
+	k.MOVQ(dst, out)
+	k.MOVQ(n, left)
+	k.loop("factor", left, []reg.Register{out}, 1, func(disp, _ int, tail bool) {
+		k.load(at(out, disp), k.r[0], tail)
+		k.VMULPS(k.r[1], k.r[0], k.r[0])
+		k.store(k.r[0], at(out, disp), tail)
+	})
+	k.ADDQ(apart, src)
+	k.ADDQ(apart, dst)
+	k.DECQ(lines)
+	k.JNZ(to("line"))
 	k.end()
+}
+
+// choose writes x to d except in the lanes after the end of the row.
+func (k row) choose(x, d reg.VecPhysical) {
+	if k.wide() {
+		k.VMOVAPS(x, reg.K1, d)
+		return
+	}
+	k.VBLENDVPS(k.mask(), x, d, d)
 }
 
 // notBelow sets K2 (AVX-512) or register d to where x ≥ bound or x is NaN.
