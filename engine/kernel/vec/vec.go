@@ -249,7 +249,10 @@ func (v *Unit) LogSoftmax(dst, src []float32) {
 // SoftmaxLines is Softmax, or LogSoftmax, of each of the lines of the given length that are side by side
 // in src. dst may be src unless log is set.
 func (v *Unit) SoftmaxLines(dst, src []float32, length int, log bool) {
-	const short = 12 // up to it, calls of kernels would cost more than what they compute
+	short := 12 // up to it, calls of kernels would cost more than what they compute
+	if v.Softmaxes != nil && !log {
+		short = 4 // one call computes many lines
+	}
 	if length <= short {
 		whole := atOnce / 8 / length * length
 		for i := 0; i < len(dst); i += whole {
