@@ -188,9 +188,7 @@ func (k row) softmaxes() {
 	k.leaf(name, []string{"dst ptr", "src ptr", "lines int", "n int", "apart int"},
 		name+" takes lines of n numbers, at least one of each, that begin apart bytes from each other; dst may be src.")
 	dst, src, lines, n, apart := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.R10
-	for i, r := range []reg.GPPhysical{dst, src, lines, n, apart} {
-		k.param([]string{"dst", "src", "lines", "n", "apart"}[i], r)
-	}
+	k.takes(dst, src, lines, n, apart)
 	k.set(expFloor, k.r[expLow])
 	k.set(expMost, k.r[expHigh])
 	out, from, left := reg.R11, reg.R12, reg.RDX
