@@ -133,12 +133,15 @@ func (b *builder) soleReader(v *ir.Value) *ir.Node {
 
 // rowMajor reports whether all C of a product lie one after the other.
 func rowMajor(g *kernel.Gemm) bool {
-	next := g.M * g.N
-	for _, l := range slices.Backward(g.Batch) {
-		if l.C != next {
+	var sizes []int
+	for _, l := range g.Batch {
+		sizes = append(sizes, l.Count)
+	}
+	strides := tensor.Strides(append(sizes, g.M, g.N))
+	for i, l := range g.Batch {
+		if l.C != strides[i] {
 			return false
 		}
-		next *= l.Count
 	}
 	return g.RowC == g.N
 }
