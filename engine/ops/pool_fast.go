@@ -73,7 +73,7 @@ func (c *Call) poolRows(w *window, op num.Pair, none float32, count func(s *slid
 	unit := float64(rows)*(0.1*float64(s.in[2]*s.span[1].kernel)+0.1*float64(width*s.span[2].kernel)+60) + 0.1*float64((rows-1)*s.in[2]*s.span[0].kernel)
 	return true, c.share(len(dst)/width/rows, unit, func(from, to int) {
 		room := poolRoom{sum: make([]float32, s.in[2]), apart: make([]float32, s.in[2]), far: make([]float32, width)}
-		if rows > 1 {
+		if s.span[0].kernel > 1 {
 			room.frame = make([]float32, frame)
 		}
 		for i := from * rows; i < to*rows; i++ {
