@@ -24,7 +24,9 @@ func (op *deformConv) EvalFast(c *Call) (bool, error) {
 	if s.inSize() > math.MaxInt32 {
 		return false, nil
 	}
-	return c.byColumns(s, s.shape(x.Dim(0), w.Dim(0)), op.group, c.input(3), func(n int, dst []float32) error { return op.samples(c, s, n, dst) })
+	return c.byColumns(s, s.shape(x.Dim(0), w.Dim(0)), op.group, c.input(3), func(n, first int, dst []float32, count int) error {
+		return op.samples(c, s, n, first, dst, count)
+	})
 }
 
 // finite reports whether all numbers are: taps outside of the picture are pixels of
@@ -33,9 +35,9 @@ func finite(v *vec.Unit, x []float32) bool {
 	return v.Smallest(x) >= -math.MaxFloat32 && v.Largest(x) <= math.MaxFloat32
 }
 
-// samples writes a row for each channel and tap of image n: what that tap meets in every
-// window.
-func (op *deformConv) samples(c *Call, s *slide, n int, dst []float32) error {
+// samples writes a row for each channel and tap of image n: what that tap meets in count windows
+// from first on.
+func (op *deformConv) samples(c *Call, s *slide, n, first int, dst []float32, count int) error {
 	const piece = 512 // windows
 	x, offset := tensor.Data[float32](imageOf(c.In[0], n)), tensor.Data[float32](imageOf(c.In[2], n))
 	var mask []float32
@@ -43,20 +45,20 @@ func (op *deformConv) samples(c *Call, s *slide, n int, dst []float32) error {
 		mask = tensor.Data[float32](imageOf(t, n))
 	}
 	taps, pixels, per := s.taps(), s.outSize(), c.In[0].Dim(1)/op.offsetGroup
-	pieces := (pixels + piece - 1) / piece
+	pieces := (count + piece - 1) / piece
 	return c.share(op.offsetGroup*taps*pieces, piece*(15+2*float64(per)), func(from, to int) {
 		work := gridWorks.Get().(*gridWork)
 		defer gridWorks.Put(work)
 		for i := from; i < to; i++ {
-			at, first := i/pieces, i%pieces*piece
-			count := min(piece, pixels-first)
+			at, to := i/pieces, i%pieces*piece
+			pixel, size := first+to, min(piece, count-to)
 			var weights []float32
 			if mask != nil {
-				weights = mask[at*pixels+first:][:count]
+				weights = mask[at*pixels+pixel:][:size]
 			}
-			op.place(work, s, at%taps, first, offset[2*at*pixels+first:][:count], offset[(2*at+1)*pixels+first:][:count], weights)
+			op.place(work, s, at%taps, pixel, offset[2*at*pixels+pixel:][:size], offset[(2*at+1)*pixels+pixel:][:size], weights)
 			for ch := at / taps * per; ch < (at/taps+1)*per; ch++ {
-				c.vec().PickSums(dst[(ch*taps+at%taps)*pixels+first:][:count], x[ch*s.inSize():][:s.inSize()], &work.taps)
+				c.vec().PickSums(dst[(ch*taps+at%taps)*count+to:][:size], x[ch*s.inSize():][:s.inSize()], &work.taps)
 			}
 		}
 	})

@@ -7,7 +7,7 @@ import (
 
 // EvalFast convolves with weights that another node makes, so that nothing can be packed in
 // advance. The pixels that each window covers become a column (im2col), and a product of the
-// weights [M C·taps] with the columns [C·taps pixels] gives all outputs of an image. Convolutions
+// weights [M C·taps] with the columns [C·taps pixels] gives the outputs of these pixels. Convolutions
 // with one input channel for each group (depthwise) have too few products for that, and are left to
 // Eval.
 func (op *conv) EvalFast(c *Call) (bool, error) {
@@ -27,14 +27,22 @@ func (op *conv) EvalFast(c *Call) (bool, error) {
 	if s.taps() == 1 && s.inSize() == s.outSize() { // the picture is its own columns
 		return c.byColumns(s, shape, op.group, bias, nil)
 	}
-	return c.byColumns(s, shape, op.group, bias, func(n int, dst []float32) error {
-		return c.columns(s, dst, tensor.Data[float32](imageOf(x, n)))
+	return c.byColumns(s, shape, op.group, bias, func(n, first int, dst []float32, count int) error {
+		return c.columns(s, first, count, dst, tensor.Data[float32](imageOf(x, n)))
 	})
 }
 
-// byColumns multiplies the weights, input 1, in groups by the columns of each image of
-// input 0, which columns writes; nil: the image itself. The output has the given shape.
-func (c *Call) byColumns(s *slide, shape []int, group int, bias *tensor.Tensor, columns func(n int, dst []float32) error) (bool, error) {
+// stripBytes is the most memory of columns at a time: a part of an L2 cache, which the product
+// reads while they are there.
+const stripBytes = 512 << 10
+
+// leastStrip is the fewest columns at a time, so that a product has work for all processors.
+const leastStrip = 128
+
+// byColumns multiplies the weights, input 1, in groups by the columns of each image of input 0,
+// some pixels at a time. columns writes count of them, from pixel first on, to dst [channels·taps
+// count]; nil: the image itself is the columns. The output has the given shape.
+func (c *Call) byColumns(s *slide, shape []int, group int, bias *tensor.Tensor, columns func(n, first int, dst []float32, count int) error) (bool, error) {
 	x, w := c.In[0], c.In[1]
 	m, depth, pixels := w.Dim(0), w.Dim(1)*s.taps(), s.outSize()
 	rows := group * depth
@@ -42,9 +50,14 @@ func (c *Call) byColumns(s *slide, shape []int, group int, bias *tensor.Tensor, 
 	if err != nil || pixels == 0 || c.Run.ReserveBytes(int64(size)) != nil {
 		return false, nil
 	}
+	count := pixels
+	if columns != nil { // parts of the same size; the last one begins earlier if they do not add up
+		parts := max(1, pixels/max(leastStrip, stripBytes/4/rows))
+		count = (pixels + parts - 1) / parts
+	}
 	p := c.planned(x, w, func() *kernel.Gemm {
-		return &kernel.Gemm{M: m / group, N: pixels, K: depth, RowA: depth, RowB: pixels, RowC: pixels, RowResidual: pixels, Scale: 1, Residual: bias != nil,
-			Batch: []kernel.GemmBatch{{Count: group, A: m / group * depth, B: depth * pixels, C: m / group * pixels}}}
+		return &kernel.Gemm{M: m / group, N: count, K: depth, RowA: depth, RowB: count, RowC: pixels, RowResidual: pixels, Scale: 1, Residual: bias != nil,
+			Batch: []kernel.GemmBatch{{Count: group, A: m / group * depth, B: depth * count, C: m / group * pixels}}}
 	})
 	if p == nil {
 		return false, nil
@@ -55,29 +68,34 @@ func (c *Call) byColumns(s *slide, shape []int, group int, bias *tensor.Tensor, 
 	}
 	var scratch *tensor.Tensor
 	if columns != nil {
-		if scratch, err = c.New(tensor.Float32, rows, pixels); err != nil {
+		if scratch, err = c.New(tensor.Float32, rows, count); err != nil {
 			return true, err
 		}
 	}
 	for n := range x.Dim(0) {
-		image, out := imageOf(x, n), imageOf(y, n)
-		if columns != nil {
-			if err := columns(n, tensor.Data[float32](scratch)); err != nil {
+		b := imageOf(x, n)
+		for done := 0; done < pixels; done += count {
+			first := min(done, pixels-count)
+			if columns != nil {
+				if err := columns(n, first, tensor.Data[float32](scratch), count); err != nil {
+					return true, err
+				}
+				b = scratch
+			}
+			out := tensor.View(tensor.Float32, imageOf(y, n).Bytes()[4*first:], nil)
+			if bias != nil {
+				dst := tensor.Data[float32](out)
+				for i, b := range tensor.Data[float32](bias) {
+					row := dst[i*pixels:][:count]
+					for j := range row {
+						row[j] = b
+					}
+				}
+				p.mem.Residual = addressOf(out)
+			}
+			if err := p.run(c, out, w, b); err != nil {
 				return true, err
 			}
-			image = scratch
-		}
-		if bias != nil {
-			dst := tensor.Data[float32](out)
-			for i, b := range tensor.Data[float32](bias) {
-				for j := range dst[i*pixels : (i+1)*pixels] {
-					dst[i*pixels+j] = b
-				}
-			}
-			p.mem.Residual = addressOf(out)
-		}
-		if err := p.run(c, out, w, image); err != nil {
-			return true, err
 		}
 	}
 	return true, nil
@@ -89,26 +107,30 @@ func imageOf(t *tensor.Tensor, n int) *tensor.Tensor {
 	return tensor.View(t.DType(), t.Bytes()[n*size:(n+1)*size], nil)
 }
 
-// columns writes a row for each channel and tap, with the pixel that the tap meets in every window, 0
-// outside the image. dst is [channels taps pixels of the output].
-func (c *Call) columns(s *slide, dst, image []float32) error {
-	taps, pixels := s.taps(), s.outSize()
+// columns writes a row for each channel and tap, with the pixel that the tap meets in count windows
+// from first on, 0 outside the image. dst is [channels taps count].
+func (c *Call) columns(s *slide, first, count int, dst, image []float32) error {
+	taps := s.taps()
 	kh, kw := s.span[1].kernel, s.span[2].kernel
-	return c.share(len(dst)/pixels, 0.3*float64(pixels)+20, func(from, to int) {
+	return c.share(len(dst)/count, 0.3*float64(count)+20, func(from, to int) {
 		for i := from; i < to; i++ {
-			plane, tap, row := image[i/taps*s.inSize():][:s.inSize()], i%taps, dst[i*pixels:(i+1)*pixels]
+			plane, tap, row := image[i/taps*s.inSize():][:s.inSize()], i%taps, dst[i*count:(i+1)*count]
 			lo, hi := s.span[2].inside(tap%kw, s.in[2], s.out[2])
-			for o := range s.out[0] * s.out[1] {
-				line := row[o*s.out[2] : (o+1)*s.out[2]]
+			for len(row) > 0 { // a line of windows, or what belongs to these of it
+				pixel := first + count - len(row)
+				o, left := pixel/s.out[2], pixel%s.out[2]
+				line := row[:min(len(row), s.out[2]-left)]
+				row = row[len(line):]
 				z := o/s.out[1]*s.span[0].stride + tap/kw/kh*s.span[0].dilation - s.span[0].before
 				y := o%s.out[1]*s.span[1].stride + tap/kw%kh*s.span[1].dilation - s.span[1].before
+				lo, hi := min(max(lo-left, 0), len(line)), min(max(hi-left, 0), len(line))
 				if lo >= hi || z < 0 || z >= s.in[0] || y < 0 || y >= s.in[1] {
 					clear(line)
 					continue
 				}
 				clear(line[:lo])
 				clear(line[hi:])
-				at, step := (z*s.in[1]+y)*s.in[2]+lo*s.span[2].stride+tap%kw*s.span[2].dilation-s.span[2].before, s.span[2].stride
+				at, step := (z*s.in[1]+y)*s.in[2]+(left+lo)*s.span[2].stride+tap%kw*s.span[2].dilation-s.span[2].before, s.span[2].stride
 				if step == 1 {
 					copy(line[lo:hi], plane[at:])
 					continue

@@ -309,6 +309,8 @@ func TestFastConv(t *testing.T) {
 		{[]int{1, 3, 4, 5, 6}, []int{4, 3, 2, 3, 2}, attrs{"strides": []int{2, 1, 2}, "pads": []int{0, 1, 0, 0, 1, 0}}},
 		{[]int{1, 2, 1, 3}, []int{3, 2, 1, 2}, attrs{"pads": []int{0, 5, 0, 5}}},
 		{[]int{1, 6, 5, 5}, []int{6, 1, 3, 3}, attrs{"group": 6}},
+		{[]int{1, 128, 29, 31}, []int{5, 128, 3, 3}, attrs{"pads": []int{1, 2, 0, 1}}}, // several parts, which overlap
+		{[]int{1, 128, 61, 45}, []int{6, 64, 3, 3}, attrs{"group": 2, "strides": []int{2, 2}, "pads": []int{1, 1, 1, 1}}},
 	} {
 		in := list(random(1, s.x...), random(2, s.w...), random(3, s.w[0]))
 		fastRow{op: "Conv", version: 11, attrs: s.attrs, in: in, relative: 1e-5, absolute: 3e-4, plain: s.w[1] == 1}.check(t)
@@ -362,6 +364,7 @@ func TestFastDeformConv(t *testing.T) {
 		{[]int{1, 8, 30, 31}, []int{6, 4, 3, 2}, [2]int{14, 15}, attrs{"group": 2, "offset_group": 4, "strides": []int{2, 2}}},
 		{[]int{1, 4, 9, 9}, []int{2, 4, 2, 2}, [2]int{7, 7}, attrs{"dilations": []int{2, 2}}},
 		{[]int{1, 2, 5, 5}, []int{2, 1, 1, 1}, [2]int{5, 5}, attrs{"group": 2}},
+		{[]int{1, 64, 35, 41}, []int{3, 64, 3, 3}, [2]int{33, 39}, nil}, // several parts
 	} {
 		groups := 1
 		if g, ok := s.attrs["offset_group"]; ok {
