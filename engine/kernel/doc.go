@@ -81,6 +81,7 @@
 //	    of numbers that are coded at run time  Dynamic         int8_dynamic.go
 //	    that are the result                    Sums            int8_sums.go
 //	a chain, some rows at a time               bands           bands.go
+//	with weights that are made at run time     MadeConv        conv_made.go
 //
 // Package plan decides between direct, depthwise and the two Winograds ([ConvMethod]), and
 // whether tiles or bands are used. QConv chooses among its forms itself. A matrix product is

@@ -1,15 +1,17 @@
 package ops
 
 import (
+	"slices"
+
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast convolves with weights that another node makes, so that nothing can be packed in
-// advance. The pixels that each window covers become a column (im2col), and a product of the
-// weights [M C·taps] with the columns [C·taps pixels] gives the outputs of these pixels. Convolutions
-// with one input channel for each group (depthwise) have too few products for that, and are left to
-// Eval.
+// EvalFast convolves with weights that another node makes. For pictures with channels enough to fill
+// blocks, they are packed in each run. Elsewhere the pixels that each window covers become a column
+// (im2col), and a product of the weights [M C·taps] with the columns [C·taps pixels] gives the outputs
+// of these pixels. Convolutions with one input channel for each group (depthwise) have too few
+// products for that, and are left to Eval.
 func (op *conv) EvalFast(c *Call) (bool, error) {
 	x, w, bias := c.In[0], c.In[1], c.input(2)
 	if c.vec(x, w) == nil || bias != nil && bias.DType() != tensor.Float32 || x.Len() == 0 || w.Len() == 0 || w.Dim(1) == 1 {
@@ -23,6 +25,9 @@ func (op *conv) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	shape := s.shape(x.Dim(0), w.Dim(0))
+	if done, err := op.pack(c, s, shape, bias); done || err != nil {
+		return done, err
+	}
 	s.pointwise()
 	if s.taps() == 1 && s.inSize() == s.outSize() { // the picture is its own columns
 		return c.byColumns(s, shape, op.group, bias, nil)
@@ -30,6 +35,59 @@ func (op *conv) EvalFast(c *Call) (bool, error) {
 	return c.byColumns(s, shape, op.group, bias, func(n, first int, dst []float32, count int) error {
 		return c.columns(s, first, count, dst, tensor.Data[float32](imageOf(x, n)))
 	})
+}
+
+// madeConv is kept from run to run: a planned convolution, and the shapes it was planned for.
+type madeConv struct {
+	x, w []int
+	conv *kernel.MadeConv
+	mem  kernel.Memory
+}
+
+// leastPacked is the fewest pixels of a result for which weights are packed: with fewer, that takes
+// longer than the products.
+const leastPacked = 256
+
+// pack convolves with packed weights; it reports false where columns are better.
+func (op *conv) pack(c *Call, s *slide, shape []int, bias *tensor.Tensor) (bool, error) {
+	x, w := c.In[0], c.In[1]
+	if s.rank != 2 || s.outSize() < leastPacked || min(w.Dim(1), w.Dim(0)/op.group) < 16 {
+		return false, nil
+	}
+	p, ok := c.Kept.(*madeConv)
+	if !ok || !slices.Equal(p.x, x.Shape()) || !slices.Equal(p.w, w.Shape()) {
+		h, v := s.span[1], s.span[2]
+		// Planning takes no memory, but what it plans for must fit: blocks with a halo, and the packed weights.
+		size, err := tensor.Count([]int{4, x.Dim(0) + 1, max(x.Dim(1), w.Dim(0)) + 64, s.in[1] + h.before + max(0, h.after) + 2 + s.out[1], s.in[2] + v.before + max(0, v.after) + 2 + s.out[2]})
+		packed, err2 := tensor.Count([]int{4, w.Dim(0) + 64, w.Dim(1) + 16, s.taps()})
+		if err != nil || err2 != nil || c.Run.ReserveBytes(int64(size)) != nil || c.Run.ReserveBytes(int64(packed)) != nil {
+			return false, nil
+		}
+		made, err := c.Run.Kernel.MadeConv(kernel.Conv{
+			In:      kernel.NewLayout(kernel.Planar, x.Dim(0), x.Dim(1), s.in[1], s.in[2], kernel.Halo{}),
+			Out:     kernel.NewLayout(kernel.Planar, x.Dim(0), w.Dim(0), s.out[1], s.out[2], kernel.Halo{}),
+			KernelH: h.kernel, KernelW: v.kernel, StrideH: h.stride, StrideW: v.stride, DilationH: h.dilation, DilationW: v.dilation,
+			PadTop: h.before, PadLeft: v.before, Group: op.group})
+		if err != nil {
+			return false, nil
+		}
+		p = &madeConv{x: slices.Clone(x.Shape()), w: slices.Clone(w.Shape()), conv: made}
+		c.Kept = p
+	}
+	y, err := c.output(tensor.Float32, shape...)
+	if err != nil {
+		return true, err
+	}
+	var shift []float32
+	if bias != nil {
+		shift = tensor.Data[float32](bias)
+	}
+	p.conv.Use(kernel.Numbers{Float32: tensor.Data[float32](w)}, shift)
+	p.mem.In, p.mem.Out = addressOf(x), addressOf(y)
+	err = c.do(&p.conv.Work, &p.mem)
+	p.mem.In, p.mem.Out = nil, nil
+	p.conv.Use(kernel.Numbers{}, nil) // the weights are not ours to keep
+	return true, err
 }
 
 // stripBytes is the most memory of columns at a time: a part of an L2 cache, which the product

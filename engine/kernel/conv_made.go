@@ -1,0 +1,81 @@
+package kernel
+
+import "unsafe"
+
+// MadeConv is a convolution between planar values with weights that are made at run time. It
+// packs them, brings the input into blocks, convolves, and brings the result out of blocks.
+type MadeConv struct {
+	Work    // In and Out of its Memory are those of the convolution
+	rung    *Rung
+	weights *ConvWeights
+}
+
+// MadeConv plans a convolution of planar layouts without residual and activation.
+func (r *Rung) MadeConv(planar Conv) (*MadeConv, error) {
+	c := planar
+	bottom, right := c.beyond()
+	c.In = NewLayout(r.Block, c.In.N, c.In.C, c.In.H, c.In.W, Halo{c.PadTop, c.PadLeft, max(0, bottom), max(0, right)})
+	c.Out = NewLayout(r.Block, c.Out.N, c.Out.C, c.Out.H, c.Out.W, Halo{})
+	m := ConvDirect
+	if min(c.Out.H, c.Out.W) >= 20 && min(c.In.C, c.Out.C) >= 32 && c.winogradFits() == nil {
+		m = ConvWinograd
+	}
+	w, err := r.layoutConv(m, &c)
+	if err != nil {
+		return nil, err
+	}
+	w.data, w.bias = alignedFloats(w.size()), alignedFloats(roundUp(c.Out.C, 32))
+	conv, err := r.Conv(m, &c, w)
+	if err != nil {
+		return nil, err
+	}
+	in, err := r.Convert(planar.In, c.In)
+	if err != nil {
+		return nil, err
+	}
+	out, err := r.Convert(c.Out, planar.Out)
+	if err != nil {
+		return nil, err
+	}
+	result := c.In.Size() // in the scratch: the input, the result, the scratch of the convolution
+	own := result + (c.Out.Size()+63)&^63
+	made := &MadeConv{rung: r, weights: w, Work: Work{Steps: []Step{packing{w}}, Scratch: own + conv.Scratch}}
+	for _, s := range in.Steps {
+		made.Steps = append(made.Steps, toScratch{s, 0})
+	}
+	for _, s := range conv.Steps {
+		made.Steps = append(made.Steps, amidScratch{s, result, own})
+	}
+	for _, s := range out.Steps {
+		made.Steps = append(made.Steps, fromScratch{s, result})
+	}
+	return made, nil
+}
+
+// Use sets the weights and the bias, [Cout] or nil, of the next run.
+func (c *MadeConv) Use(weights Numbers, bias []float32) {
+	c.weights.source = weights.with(&c.rung.Vec)
+	clear(c.weights.bias)
+	copy(c.weights.bias, bias)
+}
+
+// packing is a step that packs weights.
+type packing struct{ w *ConvWeights }
+
+func (p packing) Chunks() int          { return p.w.Chunks() }
+func (p packing) Run(i int, _ *Memory) { p.w.Chunk(i) }
+
+// amidScratch is a step from the scratch's beginning to its byte out, whose own scratch begins at own.
+type amidScratch struct {
+	Step
+	out, own int
+}
+
+func (s amidScratch) Run(chunk int, m *Memory) {
+	f := frames.Get().(*frame)
+	f.memory = *m
+	f.memory.In, f.memory.Out, f.memory.Scratch = m.Scratch, unsafe.Add(m.Scratch, s.out), unsafe.Add(m.Scratch, s.own)
+	s.Step.Run(chunk, &f.memory)
+	f.memory = Memory{}
+	frames.Put(f)
+}
