@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"slices"
+
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
@@ -113,10 +115,55 @@ func pairRows[T num.Number, R any](c *Call, unit float64, shape []int, dst []R, 
 		})
 	}
 	w := broadcastWalk(shape, a.Shape(), b.Shape())
+	for k, operand := range []*[]T{&x, &z} {
+		if err := unroll(c, w, k+1, operand); err != nil {
+			return err
+		}
+	}
 	stepX, stepZ := w.step(1), w.step(2)
 	return c.rows(w, unit, func(n int, at []int) {
 		row(dst[at[0]:at[0]+n], x[at[1]:][:max(1, n*stepX)], z[at[2]:][:max(1, n*stepZ)])
 	})
+}
+
+// unroll makes the rows of a walk longer where they are short and operand k, with the numbers x, repeats
+// along the first dimensions: it becomes a copy of what repeats, as one row. Weights [256 256 3 3]
+// times [1 256 1 1] are 256 rows of 2304 numbers then, not 65,536 of 9.
+func unroll[T num.Number](c *Call, w *walk, k int, x *[]T) error {
+	const short, most = 48, 1 << 14
+	last, d, repeats := len(w.dims)-1, 0, 1
+	for d < last && w.strides[k][d] == 0 {
+		repeats *= w.dims[d]
+		d++
+	}
+	if repeats < 4 || w.dims[last] > short {
+		return nil
+	}
+	dims := w.dims[d:]
+	size, own := tensor.MustCount(dims), tensor.Strides(dims)
+	if size > most {
+		return nil
+	}
+	for j, s := range w.strides {
+		if j != k && !slices.Equal(s[d:], own) {
+			return nil
+		}
+	}
+	inner := *c
+	inner.Planned = nil
+	to, err := inner.New(tensor.DTypeOf[T](), size)
+	if err != nil {
+		return err
+	}
+	if err := c.move(newWalk(dims, own, w.strides[k][d:]), to, tensor.Of(*x)); err != nil {
+		return err
+	}
+	*x = tensor.Data[T](to)
+	w.dims = append(w.dims[:d:d], size)
+	for j := range w.strides {
+		w.strides[j] = append(w.strides[j][:d:d], 1)
+	}
+	return nil
 }
 
 // joinRow sets dst = a ∘ b with the kernels for the type.
