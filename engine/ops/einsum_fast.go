@@ -28,7 +28,7 @@ type contraction struct {
 const maxFactors = 4
 
 // EvalFast multiplies float32 operands two at a time, as matrices, in the order that
-// costs least. What is summed over must be in several operands.
+// costs least. What is summed over must be in several operands, or a single number.
 func (op *einsum) EvalFast(c *Call) (bool, error) {
 	if c.vec(c.In...) == nil || len(c.In) > maxFactors {
 		return false, nil
@@ -42,7 +42,7 @@ func (op *einsum) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	for l, d := range size {
-		if d.N == 0 || !slices.Contains(out, l) && !summable(l, in) {
+		if d.N == 0 || d.N > 1 && !slices.Contains(out, l) && !summable(l, in) {
 			return false, nil
 		}
 	}
@@ -52,7 +52,9 @@ func (op *einsum) EvalFast(c *Call) (bool, error) {
 	}
 	factors := make([]factor, len(in))
 	for i, t := range c.In {
-		factors[i] = factor{t, in[i]}
+		if factors[i], err = withoutOnes(factor{t, in[i]}, size, out); err != nil {
+			return true, err
+		}
 	}
 	x := &contraction{Call: c, size: size}
 	x.kept, _ = c.Kept.([]any)
@@ -72,6 +74,22 @@ func (op *einsum) EvalFast(c *Call) (bool, error) {
 	_, err = x.multiply(factors[0], factors[1], out, y)
 	c.Kept = x.kept
 	return true, err
+}
+
+// withoutOnes drops the labels of f that stand for one number and are summed over.
+func withoutOnes(f factor, size map[label]ir.Dim, out []label) (factor, error) {
+	var labels []label
+	var shape []int
+	for d, l := range f.labels {
+		if size[l].N != 1 || slices.Contains(out, l) {
+			labels, shape = append(labels, l), append(shape, f.t.Dim(d))
+		}
+	}
+	if len(labels) == len(f.labels) {
+		return f, nil
+	}
+	t, err := f.t.Reshape(shape...)
+	return factor{t, labels}, err
 }
 
 // summable reports whether several operands have a label.
