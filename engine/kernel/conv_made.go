@@ -16,8 +16,8 @@ func (r *Rung) MadeConv(planar Conv) (*MadeConv, error) {
 	bottom, right := c.beyond()
 	c.In = NewLayout(r.Block, c.In.N, c.In.C, c.In.H, c.In.W, Halo{c.PadTop, c.PadLeft, max(0, bottom), max(0, right)})
 	c.Out = NewLayout(r.Block, c.Out.N, c.Out.C, c.Out.H, c.Out.W, Halo{})
-	m := ConvDirect
-	if min(c.Out.H, c.Out.W) >= 20 && min(c.In.C, c.Out.C) >= 32 && c.winogradFits() == nil {
+	m := c.Method()
+	if m == ConvDirect && min(c.Out.H, c.Out.W) >= 20 && min(c.In.C, c.Out.C) >= 32 && c.winogradFits() == nil {
 		m = ConvWinograd
 	}
 	w, err := r.layoutConv(m, &c)

@@ -10,11 +10,11 @@ import (
 // EvalFast convolves with weights that another node makes. For pictures with channels enough to fill
 // blocks, they are packed in each run. Elsewhere the pixels that each window covers become a column
 // (im2col), and a product of the weights [M C·taps] with the columns [C·taps pixels] gives the outputs
-// of these pixels. Convolutions with one input channel for each group (depthwise) have too few
-// products for that, and are left to Eval.
+// of these pixels. Convolutions with one input channel for each group have too few products for that,
+// and are left to Eval.
 func (op *conv) EvalFast(c *Call) (bool, error) {
 	x, w, bias := c.In[0], c.In[1], c.input(2)
-	if c.vec(x, w) == nil || bias != nil && bias.DType() != tensor.Float32 || x.Len() == 0 || w.Len() == 0 || w.Dim(1) == 1 {
+	if c.vec(x, w) == nil || bias != nil && bias.DType() != tensor.Float32 || x.Len() == 0 || w.Len() == 0 {
 		return false, nil
 	}
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
@@ -27,6 +27,9 @@ func (op *conv) EvalFast(c *Call) (bool, error) {
 	shape := s.shape(x.Dim(0), w.Dim(0))
 	if done, err := op.pack(c, s, shape, bias); done || err != nil {
 		return done, err
+	}
+	if w.Dim(1) == 1 {
+		return false, nil
 	}
 	s.pointwise()
 	if s.taps() == 1 && s.inSize() == s.outSize() { // the picture is its own columns
@@ -51,7 +54,9 @@ const leastPacked = 256
 // pack convolves with packed weights; it reports false where columns are better.
 func (op *conv) pack(c *Call, s *slide, shape []int, bias *tensor.Tensor) (bool, error) {
 	x, w := c.In[0], c.In[1]
-	if s.rank != 2 || s.outSize() < leastPacked || min(w.Dim(1), w.Dim(0)/op.group) < 16 {
+	depthwise := w.Dim(1) == 1 && op.group == w.Dim(0)
+	full := w.Dim(1) >= 16 && (op.group == 1 || w.Dim(0)/op.group >= 16)
+	if s.rank != 2 || s.outSize() < leastPacked || !full && !(depthwise && op.group >= 16) {
 		return false, nil
 	}
 	p, ok := c.Kept.(*madeConv)
