@@ -70,14 +70,15 @@ func (b *builder) pixelsNode(n *ir.Node) (bool, error) {
 }
 
 // toPixels returns the blocked value whose pixels the result of a Transpose is, nil if
-// there is none.
+// there is none. It says the same at the Reshape before and at the Transpose, whatever
+// is scheduled between them.
 func (b *builder) toPixels(t *ir.Node) *ir.Value {
 	x := t.Inputs[0]
 	shape, ok := b.fact(x).Shape.Ints()
 	if r := x.Node; ok && r != nil && r.Domain == "" && reshapes[r.Op] && !b.needed[x] && len(b.readers[x]) == 1 && !b.made(x) {
 		x = r.Inputs[0]
 	}
-	if _, blocked := b.blocked[x]; !ok || !blocked || b.isPlanar(x) || !b.picture(x) {
+	if _, blocked := b.blocked[x]; !ok || !blocked || !b.picture(x) {
 		return nil
 	}
 	moves, ok := ops.Moves(t, b.inputFacts(t), tensor.Strides(shape))
