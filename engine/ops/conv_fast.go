@@ -31,8 +31,7 @@ func (op *conv) EvalFast(c *Call) (bool, error) {
 	if w.Dim(1) == 1 {
 		return false, nil
 	}
-	s.pointwise()
-	if s.taps() == 1 && s.inSize() == s.outSize() { // the picture is its own columns
+	if s.pointwise() { // the picture is its own columns
 		return c.byColumns(s, shape, op.group, bias, nil)
 	}
 	return c.byColumns(s, shape, op.group, bias, func(n, first int, dst []float32, count int) error {

@@ -308,6 +308,7 @@ func TestFastConv(t *testing.T) {
 		{[]int{2, 3, 4, 5}, []int{2, 3, 3, 3}, attrs{"auto_pad": "SAME_UPPER", "strides": []int{2, 2}}},
 		{[]int{1, 3, 4, 5, 6}, []int{4, 3, 2, 3, 2}, attrs{"strides": []int{2, 1, 2}, "pads": []int{0, 1, 0, 0, 1, 0}}},
 		{[]int{1, 2, 1, 3}, []int{3, 2, 1, 2}, attrs{"pads": []int{0, 5, 0, 5}}},
+		{[]int{1, 3, 2, 4}, []int{4, 3, 1, 1}, attrs{"strides": []int{2, 1}, "pads": []int{1, 0, 0, 0}}}, // as many windows as pixels, of other pixels
 		{[]int{1, 6, 5, 5}, []int{6, 1, 3, 3}, attrs{"group": 6}},
 		{[]int{1, 128, 29, 31}, []int{5, 128, 3, 3}, attrs{"pads": []int{1, 2, 0, 1}}}, // several parts, which overlap
 		{[]int{2, 24, 22, 25}, []int{40, 24, 3, 3}, attrs{"pads": []int{1, 1, 1, 1}}},  // packed

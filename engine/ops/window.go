@@ -303,15 +303,16 @@ func (s *slide) outSize() int { return s.out[0] * s.out[1] * s.out[2] }
 func (s *slide) taps() int    { return s.span[0].kernel * s.span[1].kernel * s.span[2].kernel }
 
 // pointwise makes one row of all pixels if the kernel has a single tap that visits each pixel,
-// because loops over long rows are fastest.
-func (s *slide) pointwise() {
+// because loops over long rows are fastest; it reports whether it has.
+func (s *slide) pointwise() bool {
 	for i := range s.span {
 		if p := s.span[i]; p.kernel != 1 || p.stride != 1 || p.before != 0 || p.after != 0 {
-			return
+			return false
 		}
 	}
 	n := s.inSize()
 	s.in, s.out = [3]int{1, 1, n}, [3]int{1, 1, n}
+	return true
 }
 
 // inside returns the windows whose tap k is on an input of size in, of out windows: first ≤ o < last.
