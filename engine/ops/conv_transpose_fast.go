@@ -43,9 +43,9 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	p, err := op.product(c, s)
-	if p == nil || err != nil {
-		return err != nil, err
+	p := op.product(c, s)
+	if p == nil {
+		return false, nil
 	}
 	m := w.Dim(1) * op.group
 	y, err := c.output(tensor.Float32, append([]int{x.Dim(0), m}, s.in[3-s.rank:]...)...)
@@ -85,23 +85,24 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 }
 
 // product returns the plan of the matrix products, from an earlier run if the
-// shapes are the same. It is nil if there is no kernel for them.
-func (op *convTranspose) product(c *Call, s *slide) (*transposedProduct, error) {
+// shapes are the same. It is nil if there is no kernel for them or no memory for their
+// columns: the reference takes no memory but its output.
+func (op *convTranspose) product(c *Call, s *slide) *transposedProduct {
 	x, w := c.In[0], c.In[1]
 	if p, ok := c.Kept.(*transposedProduct); ok && slices.Equal(p.x, x.Shape()) && slices.Equal(p.w, w.Shape()) {
-		return p, nil
+		return p
 	}
 	cg, rows, pixels := x.Dim(1)/op.group, w.Dim(1)*s.taps(), s.outSize()
 	one, err := tensor.Count([]int{4, op.group, rows, pixels})
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	each := max(1, min(x.Dim(0), columnBytes/one))
 	for x.Dim(0)%each != 0 {
 		each--
 	}
-	if err := c.Run.ReserveBytes(int64(each)*int64(one) + int64(4*w.Len())); err != nil {
-		return nil, err
+	if c.Run.ReserveBytes(int64(each)*int64(one)+int64(4*w.Len())) != nil {
+		return nil
 	}
 	g := &kernel.Gemm{M: rows, N: pixels, K: cg, RowA: cg, RowB: pixels, RowC: pixels, Scale: 1, Strict: c.Run.Strict,
 		Batch: []kernel.GemmBatch{
@@ -110,12 +111,12 @@ func (op *convTranspose) product(c *Call, s *slide) (*transposedProduct, error) 
 		}}
 	work, err := c.Run.Kernel.Gemm(g, nil)
 	if err != nil {
-		return nil, nil // the reference computes it
+		return nil
 	}
 	p := &transposedProduct{x: slices.Clone(x.Shape()), w: slices.Clone(w.Shape()), each: each, work: work,
 		weights: make([]float32, w.Len()), columns: make([]float32, each*one/4)}
 	c.Kept = p
-	return p, nil
+	return p
 }
 
 // transposeWeights transposes [channels][rows] to [rows][channels] in each group.

@@ -214,6 +214,23 @@ func TestFastConvTranspose(t *testing.T) {
 	}
 }
 
+// TestNoMemoryForColumns: where the columns of a transposed convolution take more memory than there is,
+// the reference computes it.
+func TestNoMemoryForColumns(t *testing.T) {
+	n := testNode("ConvTranspose", 11, 2, 1, attrs{"strides": []int{3, 2}, "output_shape": []int{10, 8}})
+	if err := BindNode(n, Find("", "ConvTranspose", 11)); err != nil {
+		t.Fatal(err)
+	}
+	c := &Call{In: list(random(1, 1, 1, 50, 50), random(2, 1, 2, 50, 50)), Out: make([]*tensor.Tensor, 1), Node: n, Run: fastRun(kernel.Best(), false)}
+	c.Run.limit = 1 << 20
+	if done, err := n.Operator.(Fast).EvalFast(c); done || err != nil {
+		t.Errorf("done %v, %v", done, err)
+	}
+	if err := n.Operator.(Op).Eval(c); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFastResize(t *testing.T) {
 	for _, mode := range []string{"nearest", "linear", "cubic"} {
 		for _, transform := range []string{"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"} {
