@@ -32,8 +32,10 @@ func (op *Shuffle) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		}
 		all += f.Shape.Dims[1].N
 	}
-	if most := slices.Max(append(op.Channels, 0)); most >= all {
-		return nil, fmt.Errorf("needs channel %d, its inputs have %d", most, all)
+	for _, c := range op.Channels {
+		if c >= all {
+			return nil, fmt.Errorf("needs channel %d, its inputs have %d", c, all)
+		}
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(first.Dims[0], ir.Dim{N: len(op.Channels)}, first.Dims[2], first.Dims[3]))}, nil
 }
