@@ -27,7 +27,11 @@ func (b *builder) pixelsNode(n *ir.Node) (bool, error) {
 	y := n.Outputs[0]
 	if reshapes[n.Op] && !b.needed[y] && len(b.readers[y]) == 1 {
 		t := b.readers[y][0]
-		return t.Op == "Transpose" && b.toPixels(t) != nil, nil
+		if t.Op != "Transpose" || b.toPixels(t) == nil {
+			return false, nil
+		}
+		b.readersLeft[b.toPixels(t)]++ // which the Transpose reads later
+		return true, nil
 	}
 	if n.Op != "Transpose" {
 		return false, nil
@@ -44,6 +48,9 @@ func (b *builder) pixelsNode(n *ir.Node) (bool, error) {
 			return false, err
 		}
 		b.places[y] = out
+		if x != n.Inputs[0] {
+			b.readersLeft[x]--
+		}
 		b.addWork(n, "pixels of "+from.layout.Format.String(), w, []place{from}, nil, out)
 		return true, nil
 	}

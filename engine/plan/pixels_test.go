@@ -47,6 +47,11 @@ func TestPixels(t *testing.T) {
 			n.Outputs = append(n.Outputs, n.op("Softmax", []*ir.Value{x}))
 			return turn(n, apart, 0, 2, 1)
 		}},
+		{"blocks that another would overwrite between the Reshape and the Transpose", 1, func(n *network, x *ir.Value) *ir.Value {
+			apart := n.op("Reshape", []*ir.Value{x, shape(n, 2, 36, 35)})
+			n.Outputs = append(n.Outputs, n.op("Relu", []*ir.Value{x}))
+			return turn(n, apart, 0, 2, 1)
+		}},
 		{"boxes in another order", 0, func(n *network, x *ir.Value) *ir.Value {
 			return turn(n, n.op("Reshape", []*ir.Value{x, shape(n, 2, 9, 4, 7, 5)}), 0, 1, 3, 4, 2)
 		}},
