@@ -119,12 +119,12 @@ func (clip) Eval(c *Call) error {
 	case inUnsigned:
 		return clipElements[uint64](c, y, 0, math.MaxUint64)
 	}
-	top := largestFinite(y.DType())
+	top := LargestFinite(y.DType())
 	return clipElements(c, y, -top, top)
 }
 
-// largestFinite is the largest finite number of a float type.
-func largestFinite(d tensor.DType) float64 {
+// LargestFinite is the largest finite number of a float type.
+func LargestFinite(d tensor.DType) float64 {
 	switch d {
 	case tensor.Float16:
 		return 65504

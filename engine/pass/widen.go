@@ -99,6 +99,9 @@ func (w *widener) widen(n *ir.Node) error {
 			inputs[i] = wide
 		}
 	}
+	if n.Domain == "" && n.Op == "Clip" && n.Version >= 11 {
+		inputs = w.bounded(inputs, ops.LargestFinite(n.Inputs[0].Fact.DType))
+	}
 	old := slices.Clone(n.Outputs)
 	for i, v := range old {
 		if narrow(v) && v.Name != "" {
@@ -123,6 +126,19 @@ func (w *widener) widen(n *ir.Node) error {
 		}
 	}
 	return nil
+}
+
+// bounded gives a Clip the bounds that it leaves out, which are those of the narrow type.
+func (w *widener) bounded(inputs []*ir.Value, top float64) []*ir.Value {
+	for i, bound := range []float64{-top, top} {
+		if len(inputs) == 1+i {
+			inputs = append(inputs, nil)
+		}
+		if inputs[1+i] == nil {
+			inputs[1+i] = w.editor.Graph.Constant("", tensor.Scalar(float32(bound)))
+		}
+	}
+	return inputs
 }
 
 // operand returns a narrow value as float32: what a widened node has made, a constant, or a Cast.

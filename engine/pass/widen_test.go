@@ -2,6 +2,7 @@ package pass
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -68,5 +69,28 @@ func TestWidenKnownConstants(t *testing.T) {
 	b.Output("y", b.Node("Attention", []*ir.Value{q, q, k}, ir.AttrInt("q_num_heads", 1), ir.AttrInt("kv_num_heads", 1)))
 	if _, err := Optimise(context.Background(), bound(t, b), nil); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestWidenedClip: a bound that is left out is that of the narrow type.
+func TestWidenedClip(t *testing.T) {
+	for d, top := range map[tensor.DType]float32{tensor.Float16: 65504, tensor.BFloat16: 0x1.fep127} {
+		b := ir.NewBuilder(17)
+		x := b.Input("x", d, ir.Dims(1, 2))
+		b.Output("y", b.Node("Clip", []*ir.Value{x, nil, b.Const("max", tensor.New(d))}))
+		b.Output("z", b.Node("Clip", []*ir.Value{x}))
+		g := bound(t, b)
+		if _, err := Optimise(context.Background(), g, map[string]bool{"conv": true, "clip": true, "activation": true}); err != nil {
+			t.Fatal(err)
+		}
+		var got [][2]float32
+		for _, n := range g.Nodes {
+			if n.Op == "Clip" {
+				got = append(got, [2]float32{floats(n.Inputs[1])[0], floats(n.Inputs[2])[0]})
+			}
+		}
+		if want := [][2]float32{{-top, 0}, {-top, top}}; !slices.Equal(got, want) {
+			t.Errorf("%v: bounds %v, want %v", d, got, want)
+		}
 	}
 }
