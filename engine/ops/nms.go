@@ -132,7 +132,9 @@ func nmsLimits(c *Call) (most int, iou, least float32, err error) {
 		case i == 2:
 			most = int(max(0, min(tensor.Data[int64](t)[0], math.MaxInt32)))
 		case i == 3:
-			iou = tensor.Data[float32](t)[0]
+			if iou = tensor.Data[float32](t)[0]; !(iou >= 0 && iou <= 1) {
+				return 0, 0, 0, fmt.Errorf("input 3, the threshold of intersection over union, must be 0 to 1, it is %g", iou)
+			}
 		default:
 			least = tensor.Data[float32](t)[0]
 		}

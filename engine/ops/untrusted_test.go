@@ -102,6 +102,7 @@ func TestUntrusted(t *testing.T) {
 		{"a crop of nothing", "com.microsoft", "CropAndResize", 1, nil, []*tensor.Tensor{empty(1, 1, 0, 0), ramp(1, 4), ints(0), ints(1, 1)}, 1, []int{1, 1, 1, 1}, ""},
 		{"one pad", "com.microsoft", "ConvTransposeWithDynamicPads", 1, nil, []*tensor.Tensor{ramp(1, 1, 2), ramp(1, 1, 1), ints(1)}, 1, nil, "pads"},
 		{"no pads", "com.microsoft", "ConvTransposeWithDynamicPads", 1, nil, []*tensor.Tensor{ramp(1, 1, 2), ramp(1, 1, 1), ints()}, 1, []int{1, 1, 2}, ""},
+		{"a negative overlap", "", "NonMaxSuppression", 11, nil, []*tensor.Tensor{ramp(1, 2, 4), ramp(1, 1, 2), ints(2), tensor.Scalar(float32(-0.5))}, 1, nil, "0 to 1"},
 		{"a vector", "", "Trilu", 14, nil, []*tensor.Tensor{one}, 1, nil, "rank"},
 		{"a scalar", "", "Trilu", 14, nil, []*tensor.Tensor{tensor.Scalar(float32(1))}, 1, nil, "rank"},
 		{"past of another rank", "com.microsoft", "MultiHeadAttention", 1, attrs{"num_heads": 1}, []*tensor.Tensor{ramp(1, 1, 2), ramp(1, 1, 2), ramp(1, 1, 2), nil, nil, nil, ramp(1, 0), ramp(1, 0)}, 1, nil, "rank"},
