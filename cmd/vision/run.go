@@ -76,7 +76,9 @@ func runAction(c *cli.Context) error {
 		return writeOutputs(c, dir, m.Session().Outputs(), out)
 	}
 	for _, o := range m.Session().Outputs() {
-		printSummary(c, o.Name, out[o.Name])
+		if err := printSummary(c, o.Name, out[o.Name]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -271,8 +273,12 @@ type outputSummary struct {
 	Inf   int      `json:"inf,omitempty"` // infinite ones; min, max and mean are of the others
 }
 
-func printSummary(c *cli.Context, name string, t *tensor.Tensor) {
+// printSummary prints a line for each tensor of a value; a sequence may hold millions.
+func printSummary(c *cli.Context, name string, t *tensor.Tensor) error {
 	for name, t := range flatten(name, t) {
+		if err := c.Context.Err(); err != nil {
+			return err
+		}
 		s := summarise(name, t)
 		if c.Bool("json") {
 			printJSON(c.App.Writer, s)
@@ -280,6 +286,7 @@ func printSummary(c *cli.Context, name string, t *tensor.Tensor) {
 		}
 		printSummaryLine(c.App.Writer, s)
 	}
+	return nil
 }
 
 func printSummaryLine(w io.Writer, s outputSummary) {
@@ -302,21 +309,26 @@ func summarise(name string, t *tensor.Tensor) outputSummary {
 		return s
 	}
 	low, high, sum, n := 0.0, 0.0, 0.0, 0
-	for _, v := range tensor.ToFloat64(t) {
-		switch {
-		case v != v:
-			s.NaN++
-			continue
-		case v-v != 0:
-			s.Inf++
-			continue
+	piece := make([]float64, min(1024, t.Len())) // as float64, all would take up to eight times the memory of t
+	for at := 0; at < t.Len(); at += len(piece) {
+		piece = piece[:min(len(piece), t.Len()-at)]
+		tensor.Load(piece, t, at, 1)
+		for _, v := range piece {
+			switch {
+			case v != v:
+				s.NaN++
+				continue
+			case v-v != 0:
+				s.Inf++
+				continue
+			}
+			if n == 0 {
+				low, high = v, v
+			}
+			low, high = min(low, v), max(high, v)
+			sum += v
+			n++
 		}
-		if n == 0 {
-			low, high = v, v
-		}
-		low, high = min(low, v), max(high, v)
-		sum += v
-		n++
 	}
 	if finite := sum - sum; n > 0 && finite == 0 {
 		mean := sum / float64(n)
