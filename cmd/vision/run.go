@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -150,14 +149,23 @@ func isData(file string) bool {
 	return ext == ".npy" || ext == ".pb"
 }
 
+// maxProto bounds a file with an ONNX tensor, in bytes: a protobuf message is no larger.
+const maxProto = 2 << 30
+
+// readData reads a tensor, and no more of a file than one can have.
 func readData(ctx context.Context, file string, info engine.Info) (*tensor.Tensor, error) {
 	return readFile(ctx, file, func(r io.Reader) (*tensor.Tensor, error) {
-		data, err := io.ReadAll(r)
-		switch {
-		case err != nil:
+		if strings.EqualFold(filepath.Ext(file), ".npy") {
+			return tensor.ReadNpy(r)
+		}
+		if f, ok := r.(*os.File); ok {
+			if at, err := f.Stat(); err == nil && at.Size() > maxProto {
+				return nil, fmt.Errorf("has %d MiB; a tensor in a .pb file has at most %d", at.Size()>>20, maxProto>>20)
+			}
+		}
+		data, err := io.ReadAll(io.LimitReader(r, maxProto))
+		if err != nil {
 			return nil, err
-		case strings.EqualFold(filepath.Ext(file), ".npy"):
-			return tensor.ReadNpy(bytes.NewReader(data))
 		}
 		return engine.ReadTensor(data, info)
 	})

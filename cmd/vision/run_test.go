@@ -6,11 +6,16 @@ import (
 	"errors"
 	"flag"
 	"math"
+	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -52,5 +57,32 @@ func TestSummaryEnds(t *testing.T) {
 	cancel()
 	if err := printSummary(c, "x", tensor.New(tensor.Int8, 2)); !errors.Is(err, context.Canceled) || out.Len() > 0 {
 		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
+// TestHugeData: of a file that is no tensor little is read, whatever its size.
+func TestHugeData(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs a file system with holes; run it on Linux")
+	}
+	for name, want := range map[string]string{"x.npy": "not a .npy file", "x.pb": "at most"} {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(file, 100<<30); err != nil {
+			t.Skip("no room for a file with a hole: ", err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		_, err := readData(ctx, file, engine.Info{})
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<20 {
+			t.Errorf("%s took %d bytes", name, after.TotalAlloc-before.TotalAlloc)
+		}
 	}
 }
