@@ -15,6 +15,7 @@ import (
 
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/limit"
 	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
@@ -149,21 +150,13 @@ func isData(file string) bool {
 	return ext == ".npy" || ext == ".pb"
 }
 
-// maxProto bounds a file with an ONNX tensor, in bytes: a protobuf message is no larger.
-const maxProto = 2 << 30
-
 // readData reads a tensor, and no more of a file than one can have.
 func readData(ctx context.Context, file string, info engine.Info) (*tensor.Tensor, error) {
 	return readFile(ctx, file, func(r io.Reader) (*tensor.Tensor, error) {
 		if strings.EqualFold(filepath.Ext(file), ".npy") {
 			return tensor.ReadNpy(r)
 		}
-		if f, ok := r.(*os.File); ok {
-			if at, err := f.Stat(); err == nil && at.Size() > maxProto {
-				return nil, fmt.Errorf("has %d MiB; a tensor in a .pb file has at most %d", at.Size()>>20, maxProto>>20)
-			}
-		}
-		data, err := io.ReadAll(io.LimitReader(r, maxProto))
+		data, err := limit.ReadAll(r, limit.Proto)
 		if err != nil {
 			return nil, err
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/clock"
+	"github.com/visionzoo/vision/internal/limit"
 )
 
 // Case is a folder with model.onnx and test_data_set_* folders.
@@ -156,7 +157,7 @@ func products(g *ir.Graph) int {
 // the default.
 func (c Case) tolerance(opt Options) Tolerance {
 	tol := Tolerance{R: opt.RTol, A: opt.ATol}
-	data, err := os.ReadFile(filepath.Join(c.Dir, "data.json"))
+	data, err := limit.ReadFile(filepath.Join(c.Dir, "data.json"), 1<<16)
 	if err != nil {
 		return tol
 	}
@@ -214,7 +215,7 @@ func runSet(ctx context.Context, s *engine.Session, dir string, tol Tolerance, w
 }
 
 func read(file string, like engine.Info) (*tensor.Tensor, error) {
-	data, err := os.ReadFile(file)
+	data, err := limit.ReadFile(file, limit.Proto)
 	if err != nil {
 		return nil, err
 	}
