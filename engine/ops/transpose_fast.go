@@ -61,12 +61,18 @@ func transposeFew[T any](dst, src []T, dstRow, srcRow, rows, columns int) {
 	}
 }
 
+// lowestFirst reports whether the first byte of a word is its lowest, as exchange has it.
+var lowestFirst = *(*byte)(unsafe.Pointer(&[]uint16{1}[0])) == 1
+
 // transposeBytes transposes 8 rows by 8 columns at a time, in eight registers: blocks of 4, 2 and
 // 1 of each pair of rows change places.
 func transposeBytes(dst, src []uint8, dstRow, srcRow, rows, columns int) {
 	eight := func(s []uint8, at int) *uint64 { return (*uint64)(unsafe.Pointer(&s[at : at+8][0])) }
 	const four, two, one = 0x00000000ffffffff, 0x0000ffff0000ffff, 0x00ff00ff00ff00ff
 	wide, tall := columns&^7, rows&^7
+	if !lowestFirst {
+		wide, tall = 0, 0
+	}
 	for j := 0; j < wide; j += 8 {
 		for i := 0; i < tall; i += 8 {
 			from, to := src[i*srcRow+j:], dst[j*dstRow+i:]
@@ -91,6 +97,9 @@ func transposeBytes(dst, src []uint8, dstRow, srcRow, rows, columns int) {
 func transposeHalves(dst, src []uint16, dstRow, srcRow, rows, columns int) {
 	four := func(s []uint16, at int) *uint64 { return (*uint64)(unsafe.Pointer(&s[at : at+4][0])) }
 	wide, tall := columns&^3, rows&^3
+	if !lowestFirst {
+		wide, tall = 0, 0
+	}
 	for j := 0; j < wide; j += 4 {
 		for i := 0; i < tall; i += 4 {
 			a, b := *four(src, i*srcRow+j), *four(src, (i+1)*srcRow+j)
