@@ -161,15 +161,15 @@ func convert[S, D number](dst []D, src []S) {
 }
 
 // truncate converts a float to an integer as Eval does: to 64 bits by tensor.ToInt64, then
-// wrapping. Go's conversion of a float that no int64 holds gives whatever the processor does, so a
-// result of 2⁶² or more in magnitude, which may come from such a float, is computed again.
+// wrapping. Go leaves the conversion of a float that no int64 holds to the processor, so it is used
+// for those of less than 2⁶² in magnitude only.
 func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](dst []D, src []S) {
 	for i, v := range src {
-		n := int64(v)
-		if uint64(n+1<<62) >= 1<<63 {
-			n = tensor.ToInt64(float64(v))
+		if v > -1<<62 && v < 1<<62 {
+			dst[i] = D(int64(v))
+		} else {
+			dst[i] = D(tensor.ToInt64(float64(v)))
 		}
-		dst[i] = D(n)
 	}
 }
 
