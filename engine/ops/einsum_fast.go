@@ -27,8 +27,8 @@ type contraction struct {
 // maxFactors bounds the orders in which factors can be multiplied.
 const maxFactors = 4
 
-// EvalFast multiplies float32 operands two at a time, as matrices, in the order that
-// costs least. What is summed over must be in several operands, or a single number.
+// EvalFast sums float32 operands over what they have alone, and multiplies them two at a time, as
+// matrices, in the order that costs least.
 func (op *einsum) EvalFast(c *Call) (bool, error) {
 	if c.vec(c.In...) == nil || len(c.In) > maxFactors {
 		return false, nil
@@ -42,7 +42,7 @@ func (op *einsum) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	for l, d := range size {
-		if d.N == 0 || d.N > 1 && !slices.Contains(out, l) && !summable(l, in) {
+		if d.N == 0 || d.N > 1 && !slices.Contains(out, l) && isDiagonal(l, in) {
 			return false, nil
 		}
 	}
@@ -52,11 +52,15 @@ func (op *einsum) EvalFast(c *Call) (bool, error) {
 	}
 	factors := make([]factor, len(in))
 	for i, t := range c.In {
-		if factors[i], err = withoutOnes(factor{t, in[i]}, size, out); err != nil {
+		factors[i] = factor{t, in[i]}
+	}
+	x := &contraction{Call: c, size: size}
+	for i := range factors {
+		rest := slices.Delete(slices.Clone(in), i, i+1)
+		if factors[i], err = x.sumAlone(factors[i], append(rest, out)); err != nil {
 			return true, err
 		}
 	}
-	x := &contraction{Call: c, size: size}
 	x.kept, _ = c.Kept.([]any)
 	for len(factors) > 2 {
 		_, i, j := x.cheapest(labelsOf(factors), out)
@@ -76,31 +80,41 @@ func (op *einsum) EvalFast(c *Call) (bool, error) {
 	return true, err
 }
 
-// withoutOnes drops the labels of f that stand for one number and are summed over.
-func withoutOnes(f factor, size map[label]ir.Dim, out []label) (factor, error) {
-	var labels []label
-	var shape []int
-	for d, l := range f.labels {
-		if size[l].N != 1 || slices.Contains(out, l) {
-			labels, shape = append(labels, l), append(shape, f.t.Dim(d))
-		}
-	}
-	if len(labels) == len(f.labels) {
-		return f, nil
-	}
-	t, err := f.t.Reshape(shape...)
-	return factor{t, labels}, err
-}
-
-// summable reports whether several operands have a label.
-func summable(l label, in [][]label) bool {
-	n := 0
+// isDiagonal reports whether one operand has a label twice and no other has it.
+func isDiagonal(l label, in [][]label) bool {
+	times, operands := 0, 0
 	for _, own := range in {
 		if slices.Contains(own, l) {
-			n++
+			operands++
+		}
+		for _, o := range own {
+			if o == l {
+				times++
+			}
 		}
 	}
-	return n > 1
+	return operands == 1 && times > 1
+}
+
+// sumAlone returns f summed over the labels that no other factor and not the output has.
+func (x *contraction) sumAlone(f factor, others [][]label) (factor, error) {
+	along, y := make([]bool, len(f.labels)), factor{}
+	for i, l := range f.labels {
+		if along[i] = !slices.ContainsFunc(others, func(o []label) bool { return slices.Contains(o, l) }); !along[i] {
+			y.labels = append(y.labels, l)
+		}
+	}
+	if len(y.labels) == len(f.labels) {
+		return f, nil
+	}
+	shape, _ := reducedShape(ir.Dims(f.t.Shape()...), along, false).Ints()
+	inner := *x.Call
+	inner.Planned = nil
+	var err error
+	if y.t, err = inner.New(tensor.Float32, shape...); err != nil {
+		return y, err
+	}
+	return y, x.reduceAlong("ReduceSum", y.t, f.t, along)
 }
 
 func labelsOf(factors []factor) [][]label {

@@ -64,15 +64,29 @@ func TestFastNumbers(t *testing.T) {
 }
 
 func TestFastReducedIntegers(t *testing.T) {
-	for _, d := range []tensor.DType{tensor.Int8, tensor.Uint8, tensor.Int32, tensor.Int64, tensor.Uint32, tensor.Uint64} {
+	for _, d := range []tensor.DType{tensor.Int8, tensor.Uint8, tensor.Int16, tensor.Uint16, tensor.Int32, tensor.Int64, tensor.Uint32, tensor.Uint64} {
 		for i, shape := range [][]int{{3, 5, 7}, {2, 40, 1100}, {1, 1, 1}, {4, 300, 9}} {
 			for _, axes := range []*tensor.Tensor{ints64(2), ints64(1), ints64(0), ints64(1, 2), ints64(0, 1, 2), ints64(0, 2)} {
-				for _, op := range []string{"ReduceMax", "ReduceMin", "ReduceSum"} {
-					if op != "ReduceSum" || d.Size() > 1 {
+				for _, op := range []string{"ReduceMax", "ReduceMin", "ReduceSum", "ReduceProd"} {
+					if d.Size() > 2 || op == "ReduceMax" || op == "ReduceMin" {
 						x := numbersOf(d, int64(i), shape...)
-						fastRow{op: op, version: 20, in: list(x, axes), plain: axes.Len() == 2 || op == "ReduceSum"}.check(t)
+						fastRow{op: op, version: 20, in: list(x, axes), plain: op == "ReduceSum" || op == "ReduceProd"}.check(t)
 					}
 				}
+			}
+		}
+	}
+}
+
+func TestFastReducedFloat64(t *testing.T) {
+	for i, shape := range [][]int{{3, 5, 7}, {2, 40, 1100}, {1, 1, 1}, {4, 300, 9}} {
+		for _, axes := range []*tensor.Tensor{ints64(2), ints64(1), ints64(0), ints64(1, 2), ints64(0, 1, 2), ints64(0, 2)} {
+			for _, op := range []string{"ReduceMax", "ReduceMin", "ReduceSum", "ReduceProd", "ReduceMean"} {
+				x := as(tensor.Float64, random(int64(i), shape...))
+				fastRow{op: op, version: 20, in: list(x, axes), relative: 1e-14, absolute: 1e-13}.check(t)
+			}
+			for _, op := range []string{"ReduceMax", "ReduceMin"} {
+				fastRow{op: op, version: 20, in: list(as(tensor.Float64, special(int64(i), shape...)), axes)}.check(t)
 			}
 		}
 	}

@@ -318,13 +318,14 @@ func TestFastEinsum(t *testing.T) {
 		{"abc,cd,de->abe", [][]int{{2, 9, 7}, {7, 40}, {40, 5}}}, {"ab,bc,cd,de->ea", [][]int{{2, 9}, {9, 7}, {7, 11}, {11, 3}}}, {"ab,ab,ab->a", [][]int{{4, 9}, {4, 9}, {4, 9}}},
 		{"...ij,...jk->...ik", [][]int{{2, 1, 5, 4}, {3, 4, 7}}}, {"iij,j->i", [][]int{{4, 4, 5}, {5}}}, {"ij,jk", [][]int{{1, 5}, {5, 1}}}, {"bij,bjk->bik", [][]int{{1, 5, 4}, {3, 4, 7}}},
 		{"bcxn,bckn->bkn", [][]int{{2, 5, 1, 9}, {2, 5, 3, 9}}}, {"x->", [][]int{{1}}}, {"xj,yk->j", [][]int{{1, 5}, {1, 1}}}, {"xxj,jk->k", [][]int{{1, 1, 5}, {5, 4}}},
-		{"ij->i", [][]int{{5, 4}}}, {"ij,k->i", [][]int{{5, 4}, {2}}}, {"ij,jk->ik", [][]int{{0, 4}, {4, 2}}}, {"a,b,c,d,e->abcde", [][]int{{2}, {2}, {2}, {2}, {2}}},
+		{"ij->i", [][]int{{5, 4}}}, {"ij,k->i", [][]int{{5, 4}, {2}}}, {"ij->", [][]int{{50, 40}}}, {"bchw->bh", [][]int{{2, 3, 40, 5}}}, {"ij,jk->i", [][]int{{5, 40}, {40, 7}}},
+		{"ijk,jl->l", [][]int{{5, 4, 3}, {4, 7}}}, {"iij->i", [][]int{{4, 4, 5}}}, {"ii->", [][]int{{4, 4}}}, {"ij,jk->ik", [][]int{{0, 4}, {4, 2}}}, {"a,b,c,d,e->abcde", [][]int{{2}, {2}, {2}, {2}, {2}}},
 	} {
 		var in []*tensor.Tensor
 		for i, shape := range s.shapes {
 			in = append(in, random(int64(i), shape...))
 		}
-		plain := slices.Contains([]string{"ij->i", "ij,k->i", "ij,jk->ik", "a,b,c,d,e->abcde"}, s.equation)
+		plain := slices.Contains([]string{"ii->", "ij,jk->ik", "a,b,c,d,e->abcde"}, s.equation)
 		fastRow{op: "Einsum", version: 12, attrs: attrs{"equation": s.equation}, in: in, relative: 1e-5, absolute: 1e-4, plain: plain}.check(t)
 	}
 }
@@ -364,7 +365,7 @@ func TestFastReductions(t *testing.T) {
 			if slices.ContainsFunc(axes, func(a int) bool { return a >= len(shape) }) {
 				continue
 			}
-			for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare"} {
+			for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp"} {
 				for _, x := range list(random(int64(i), shape...), special(int64(i), shape...)) {
 					if op == "ReduceSumSquare" || op == "ReduceSum" || op == "ReduceMean" {
 						for j, v := range tensor.Data[float32](x) { // 3e38 overflows in float32
@@ -381,6 +382,11 @@ func TestFastReductions(t *testing.T) {
 					fastRow{op: op, version: version, attrs: a, in: list(x), relative: 4e-6, absolute: 1e-4, plain: true}.check(t)
 				}
 			}
+			a := attrs{}
+			if axes != nil {
+				a["axes"] = axes
+			}
+			fastRow{op: "ReduceProd", version: 11, attrs: a, in: list(random(int64(i), shape...)), relative: 1e-6, absolute: 1e-40}.check(t)
 		}
 	}
 	fastRow{op: "ReduceMean", version: 18, in: list(random(1, 3, 5, 7), ints64(-1))}.check2(t, 1e-6)

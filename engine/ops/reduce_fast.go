@@ -3,6 +3,8 @@ package ops
 import (
 	"math"
 	"slices"
+	"sync"
+	"unsafe"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
@@ -11,12 +13,13 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast reduces float32 and integers: along the last axes row by row, along other neighbouring ones
-// in strips of the elements after them, and along others, or where strips have no kernel, transposed.
+// EvalFast reduces float32, float64 and integers: along the last axes row by row, along other
+// neighbouring ones in strips of the elements after them or, where strips have no kernel, transposed.
+// Of axes that are no neighbours the longest run is reduced first, and what is left of it with the
+// others.
 func (op *reduce) EvalFast(c *Call) (bool, error) {
 	x, axes := c.In[0], op.axes
-	line, fold := reduceLines[op.name], reduceIntegers[op.name]
-	if fold = fold.of(x.DType()); c.Run.Kernel == nil || c.Node.Domain != "" || x.Len() == 0 || fold == nil && (c.vec(x) == nil || line == nil) {
+	if r := reductionOf(op.name, x.DType()); r == nil || c.Run.Kernel == nil || c.Node.Domain != "" || x.Len() == 0 {
 		return false, nil
 	}
 	if c.input(1) != nil {
@@ -29,57 +32,110 @@ func (op *reduce) EvalFast(c *Call) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	outer, length, inner, ok := reducedBlock(x.Shape(), along)
 	shape, _ := reducedShape(ir.Dims(x.Shape()...), along, op.keepDims).Ints()
 	y, err := c.output(x.DType(), shape...)
 	if err != nil {
 		return true, err
 	}
-	if !ok || fold == nil && inner != 1 && line.join == nil {
-		if x, err = c.reducedLast(x, along); err != nil {
-			return true, err
+	return true, c.reduceAlong(op.name, y, x, along)
+}
+
+// reduceAlong reduces x, which is not empty and for which there is a reduction of that name.
+func (c *Call) reduceAlong(name string, y, x *tensor.Tensor, along []bool) error {
+	outer, length, inner, ok := reducedBlock(x.Shape(), along)
+	for !ok {
+		run := longestRun(x.Shape(), along)
+		outer, length, inner, _ = reducedBlock(x.Shape(), run)
+		shape, _ := reducedShape(ir.Dims(x.Shape()...), run, true).Ints()
+		part, err := c.New(x.DType(), shape...)
+		if err != nil {
+			return err
 		}
-		outer, length, inner = y.Len(), x.Len()/y.Len(), 1
+		if err := reductionOf(name, x.DType()).reduce(c, part, x, outer, length, inner); err != nil {
+			return err
+		}
+		if name == "ReduceL1" || name == "ReduceSumSquare" {
+			name = "ReduceSum" // the others are of parts what they are of all
+		}
+		x = part
+		outer, length, inner, ok = reducedBlock(x.Shape(), along)
 	}
-	if fold != nil {
-		return true, fold.reduce(c, y, x, outer, length, inner)
+	return reductionOf(name, x.DType()).reduce(c, y, x, outer, length, inner)
+}
+
+// middleReduction reduces x, seen as [outer length inner], along its middle.
+type middleReduction interface {
+	reduce(c *Call, y, x *tensor.Tensor, outer, length, inner int) error
+}
+
+// reductionOf returns the fast reduction of a name for numbers of a type, nil if there is none.
+func reductionOf(name string, d tensor.DType) middleReduction {
+	if d == tensor.Float32 {
+		if line := reduceLines[name]; line != nil {
+			return line
+		}
+		return nil
+	}
+	if r := reduceNumbers[name]; r != nil && r.types.Is(d) && ownTypes.Is(d) {
+		return r
+	}
+	return nil
+}
+
+func (l *reduceLine) reduce(c *Call, y, x *tensor.Tensor, outer, length, inner int) error {
+	if inner != 1 && !l.strips {
+		var err error
+		if x, err = c.reducedLast(x, outer, length, inner); err != nil {
+			return err
+		}
+		inner = 1
 	}
 	src, dst, v := tensor.Data[float32](x), tensor.Data[float32](y), c.vec()
 	if inner == 1 {
-		return true, line.rows(c, dst, src)
+		return l.rows(c, dst, src)
 	}
 	strips := (inner + stripWidth - 1) / stripWidth
 	width := (inner + strips - 1) / strips
-	return true, c.share(outer*strips, 0.3*float64(length*width)+30, func(from, to int) {
-		var wide [stripWidth]float64
-		var part [stripWidth]float32
+	return c.share(outer*strips, 0.3*float64(length*width)+30, func(from, to int) {
+		work := stripWorks.Get().(*stripWork)
+		defer stripWorks.Put(work)
 		for i := from; i < to; i++ {
 			first := i % strips * width
 			n := min(width, inner-first)
 			if n > 0 {
 				at := i / strips
-				line.strip(v, dst[at*inner+first:][:n], src[at*length*inner+first:], length, inner, wide[:n], part[:n])
+				l.strip(v, dst[at*inner+first:][:n], src[at*length*inner+first:], length, inner, work)
 			}
 		}
 	})
 }
 
-// reducedLast returns x transposed, so that the axes along which it is reduced are the last ones.
-func (c *Call) reducedLast(x *tensor.Tensor, along []bool) (*tensor.Tensor, error) {
-	var perm, last []int
-	for i, yes := range along {
-		if yes {
-			last = append(last, i)
-		} else {
-			perm = append(perm, i)
-		}
-	}
-	perm = append(perm, last...)
-	y, err := c.New(x.DType(), reordered(x.Shape(), perm)...)
+// reducedLast returns x, seen as [outer length inner], as [outer inner length].
+func (c *Call) reducedLast(x *tensor.Tensor, outer, length, inner int) (*tensor.Tensor, error) {
+	y, err := c.New(x.DType(), outer, inner, length)
 	if err != nil {
 		return nil, err
 	}
-	return y, c.move(newWalk(y.Shape(), tensor.Strides(y.Shape()), reordered(tensor.Strides(x.Shape()), perm)), y, x)
+	return y, c.move(newWalk(y.Shape(), tensor.Strides(y.Shape()), []int{length * inner, 1, inner}), y, x)
+}
+
+// longestRun returns which of the axes are the run of neighbours with the most elements; dimensions of
+// 1 between them do not count.
+func longestRun(shape []int, along []bool) []bool {
+	run, best, most, length := make([]bool, len(shape)), []bool(nil), 0, 1
+	for i, n := range shape {
+		switch {
+		case along[i]:
+			run[i], length = true, length*n
+			if length > most {
+				best, most = slices.Clone(run), length
+			}
+		case n > 1:
+			clear(run)
+			length = 1
+		}
+	}
+	return best
 }
 
 // EvalFast computes the mean or the maximum of float32 channels.
@@ -130,26 +186,26 @@ func reducedBlock(shape []int, along []bool) (outer, length, inner int, ok bool)
 	return outer, length, inner, true
 }
 
-// reduceLine is a reduction by kernels: row reduces one row, join combines rows
-// side by side, and finish is applied to sums.
+// reduceLine is a reduction by kernels: row reduces one row, and strips of rows side by side are joined,
+// where they are.
 type reduceLine struct {
 	row    func(v *vec.Unit, x []float32) float32
-	join   func(v *vec.Unit, acc, x []float32)
-	sums   bool // join adds: partial sums are accumulated in float64
-	finish func(sum float64, n int) float64
+	strips bool
+	join   num.Pair
+	mean   bool // sums are divided by their length
 }
 
 // reduceLines lists the reductions that have kernels.
 var reduceLines = map[string]*reduceLine{
-	"ReduceSum": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Total(x)) }, join: joinSums, sums: true,
-		finish: func(sum float64, _ int) float64 { return sum }},
-	"ReduceMean": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Total(x) / float64(len(x))) }, join: joinSums, sums: true,
-		finish: func(sum float64, n int) float64 { return sum / float64(n) }},
+	"ReduceSum":       {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Total(x)) }, strips: true, join: num.Add},
+	"ReduceMean":      {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Total(x) / float64(len(x))) }, strips: true, join: num.Add, mean: true},
+	"ReduceMax":       {row: (*vec.Unit).Largest, strips: true, join: num.Max},
+	"ReduceMin":       {row: (*vec.Unit).Smallest, strips: true, join: num.Min},
 	"ReduceSumSquare": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Squares(x, 0)) }},
 	"ReduceL1":        {row: func(_ *vec.Unit, x []float32) float32 { return float32(absoluteSum(x)) }},
-	"ReduceL2":        {row: func(v *vec.Unit, x []float32) float32 { return l2(v, x) }},
-	"ReduceMax":       {row: (*vec.Unit).Largest, join: func(v *vec.Unit, acc, x []float32) { v.Zip(num.Max, acc, acc, x) }},
-	"ReduceMin":       {row: (*vec.Unit).Smallest, join: func(v *vec.Unit, acc, x []float32) { v.Zip(num.Min, acc, acc, x) }},
+	"ReduceL2":        {row: l2},
+	"ReduceLogSumExp": {row: logSumExpRow},
+	"ReduceProd":      {row: func(_ *vec.Unit, x []float32) float32 { return float32(productOfRow(x)) }},
 }
 
 // absoluteSum adds absolute values in float64, in four chains: the next number of one would wait for
@@ -166,8 +222,23 @@ func absoluteSum(x []float32) float64 {
 	return a + b + (c + d)
 }
 
-// joinSums adds a row to others.
-func joinSums(v *vec.Unit, acc, x []float32) { v.Zip(num.Add, acc, acc, x) }
+// productOfRow multiplies in float64, in four chains.
+func productOfRow(x []float32) float64 {
+	a, b, c, d := 1.0, 1.0, 1.0, 1.0
+	for ; len(x) >= 4; x = x[4:] {
+		a, b, c, d = a*float64(x[0]), b*float64(x[1]), c*float64(x[2]), d*float64(x[3])
+	}
+	for _, v := range x {
+		a *= float64(v)
+	}
+	return a * b * (c * d)
+}
+
+func logSumExpRow(v *vec.Unit, x []float32) float32 {
+	work := codeRows.Get().(*[codePiece]float32)
+	defer codeRows.Put(work)
+	return v.LogSumExp(x, work[:])
+}
 
 // l2 accumulates in float64 if float32 would overflow or underflow.
 func l2(v *vec.Unit, x []float32) float32 {
@@ -181,30 +252,54 @@ func l2(v *vec.Unit, x []float32) float32 {
 	return float32(math.Sqrt(sum))
 }
 
-// strip joins rows of src, step apart, element by element into dst. Sums of a few rows are joined
-// in float32, and these accumulated in float64; wide and part are scratch memory as long as dst.
-func (l *reduceLine) strip(v *vec.Unit, dst, src []float32, rows, step int, wide []float64, part []float32) {
+// stripWork is the scratch memory of a strip.
+type stripWork struct {
+	wide    [stripWidth]float64
+	part    [stripWidth]float32
+	offsets [stripRows]int64
+	ones    [stripRows]float32
+}
+
+// stripRows is the number of rows that are summed in float32.
+const stripRows = 64
+
+var stripWorks = sync.Pool{New: func() any {
+	work := new(stripWork)
+	for i := range work.ones {
+		work.ones[i] = 1
+	}
+	return work
+}}
+
+// strip joins rows of src, step apart, element by element into dst, which has stripWidth elements at
+// most. Sums of stripRows rows are accumulated in float64.
+func (l *reduceLine) strip(v *vec.Unit, dst, src []float32, rows, step int, work *stripWork) {
 	n := len(dst)
-	if !l.sums {
+	if l.join != num.Add {
 		copy(dst, src)
 		for j := 1; j < rows; j++ {
-			l.join(v, dst, src[j*step:][:n])
+			v.Rows[l.join](unsafe.Pointer(&dst[0]), unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[j*step:][:n][0]), n)
 		}
 		return
 	}
-	const block = 64 // number of rows summed in float32
+	wide, part := work.wide[:n], work.part[:n]
 	clear(wide)
-	for j := 0; j < rows; j += block {
-		copy(part, src[j*step:])
-		for k := j + 1; k < min(j+block, rows); k++ {
-			l.join(v, part, src[k*step:][:n])
+	for j := 0; j < rows; j += stripRows {
+		now := min(stripRows, rows-j)
+		for k := range now {
+			work.offsets[k] = 4 * int64(k*step)
 		}
+		v.BlendRows(part, src[j*step:], work.offsets[:now], work.ones[:now])
 		for i, s := range part {
 			wide[i] += float64(s)
 		}
 	}
+	by := 1.0
+	if l.mean {
+		by = float64(rows)
+	}
 	for i, s := range wide {
-		dst[i] = float32(l.finish(s, rows))
+		dst[i] = float32(s / by)
 	}
 }
 
@@ -325,7 +420,7 @@ func bestOf[T float32 | int32 | int64 | uint8 | int8](k *kernel.Rung, join num.P
 		}
 		return T(k.Vec.Smallest(x))
 	}
-	return T(foldRow[T, int64](join, line))
+	return num.Fold(k.Num, join, line)
 }
 
 // placeOf is the first place of a number, which may be NaN, among n that are step apart.

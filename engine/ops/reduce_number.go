@@ -5,54 +5,54 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// reduceInteger is a reduction of integers in their own type. Sums wrap around there as they do in 64
-// bits.
-type reduceInteger struct {
+// reduceNumber is a reduction of integers and float64 in their own type. Sums and products of integers
+// wrap around there as they do in 64 bits.
+type reduceNumber struct {
 	op    num.Pair
 	types tensor.TypeSet
+	mean  bool // the sum is divided by the number of elements
 }
 
-var reduceIntegers = map[string]*reduceInteger{
-	"ReduceMax": {num.Max, tensor.IntTypes}, "ReduceMin": {num.Min, tensor.IntTypes},
-	"ReduceSum": {num.Add, tensor.Types(tensor.Int32, tensor.Int64)},
+var reduceNumbers = map[string]*reduceNumber{
+	"ReduceMax":  {op: num.Max, types: tensor.IntTypes | tensor.Types(tensor.Float64)},
+	"ReduceMin":  {op: num.Min, types: tensor.IntTypes | tensor.Types(tensor.Float64)},
+	"ReduceSum":  {op: num.Add, types: tensor.Types(tensor.Int32, tensor.Int64, tensor.Float64)},
+	"ReduceProd": {op: num.Mul, types: tensor.Types(tensor.Int32, tensor.Int64, tensor.Float64)},
+	"ReduceMean": {op: num.Add, types: tensor.Types(tensor.Float64), mean: true},
 }
 
-// of returns r if it has loops for this type, else nil. r may be nil.
-func (r *reduceInteger) of(d tensor.DType) *reduceInteger {
-	if r == nil || !r.types.Is(d) || !ownTypes.Is(d) {
-		return nil
-	}
-	return r
-}
-
-// reduce reduces x, seen as [outer length inner], along its middle.
-func (r *reduceInteger) reduce(c *Call, y, x *tensor.Tensor, outer, length, inner int) error {
+func (r *reduceNumber) reduce(c *Call, y, x *tensor.Tensor, outer, length, inner int) error {
 	switch x.DType() {
 	case tensor.Int8:
-		return reduceNumbers[int8, int64](c, r.op, y, x, outer, length, inner)
+		return foldNumbers[int8](c, r.op, y, x, outer, length, inner)
 	case tensor.Int16:
-		return reduceNumbers[int16, int64](c, r.op, y, x, outer, length, inner)
+		return foldNumbers[int16](c, r.op, y, x, outer, length, inner)
 	case tensor.Int32:
-		return reduceNumbers[int32, int64](c, r.op, y, x, outer, length, inner)
+		return foldNumbers[int32](c, r.op, y, x, outer, length, inner)
 	case tensor.Int64:
-		return reduceNumbers[int64, int64](c, r.op, y, x, outer, length, inner)
+		return foldNumbers[int64](c, r.op, y, x, outer, length, inner)
 	case tensor.Uint16:
-		return reduceNumbers[uint16, int64](c, r.op, y, x, outer, length, inner)
+		return foldNumbers[uint16](c, r.op, y, x, outer, length, inner)
 	case tensor.Uint32:
-		return reduceNumbers[uint32, int64](c, r.op, y, x, outer, length, inner)
+		return foldNumbers[uint32](c, r.op, y, x, outer, length, inner)
 	case tensor.Uint64:
-		return reduceNumbers[uint64, uint64](c, r.op, y, x, outer, length, inner)
+		return foldNumbers[uint64](c, r.op, y, x, outer, length, inner)
+	case tensor.Float64:
+		if err := foldNumbers[float64](c, r.op, y, x, outer, length, inner); err != nil || !r.mean {
+			return err
+		}
+		return c.joinTo(num.Div, y, y, tensor.Scalar(float64(length)))
 	}
-	return reduceNumbers[uint8, int64](c, r.op, y, x, outer, length, inner)
+	return foldNumbers[uint8](c, r.op, y, x, outer, length, inner)
 }
 
-// reduceNumbers reduces numbers of type T, and rows of them in W, which holds them.
-func reduceNumbers[T num.Number, W int64 | uint64](c *Call, op num.Pair, y, x *tensor.Tensor, outer, length, inner int) error {
+// foldNumbers joins the numbers of each row, or rows of them.
+func foldNumbers[T num.Number](c *Call, op num.Pair, y, x *tensor.Tensor, outer, length, inner int) error {
 	src, dst, u := tensor.Data[T](x), tensor.Data[T](y), c.Run.Kernel.Num
 	if inner == 1 {
 		return c.share(outer, 0.5*float64(length)+10, func(from, to int) {
 			for i := from; i < to; i++ {
-				dst[i] = T(foldRow[T, W](op, src[i*length:(i+1)*length]))
+				dst[i] = num.Fold(u, op, src[i*length:(i+1)*length])
 			}
 		})
 	}
@@ -68,37 +68,4 @@ func reduceNumbers[T num.Number, W int64 | uint64](c *Call, op num.Pair, y, x *t
 			}
 		}
 	})
-}
-
-// foldRow joins the numbers of a row, of which there is at least one, in four chains: the next number
-// of one would wait for the last. Go compares 8 and 16 bits by branches, so it is done in W.
-func foldRow[T num.Number, W int64 | uint64](op num.Pair, x []T) W {
-	if op == num.Add {
-		var a, b, c, d W
-		for ; len(x) >= 4; x = x[4:] {
-			a, b, c, d = a+W(x[0]), b+W(x[1]), c+W(x[2]), d+W(x[3])
-		}
-		for _, v := range x {
-			a += W(v)
-		}
-		return a + b + c + d
-	}
-	a := W(x[0])
-	b, c, d := a, a, a
-	if op == num.Max {
-		for ; len(x) >= 4; x = x[4:] {
-			a, b, c, d = max(a, W(x[0])), max(b, W(x[1])), max(c, W(x[2])), max(d, W(x[3]))
-		}
-		for _, v := range x {
-			a = max(a, W(v))
-		}
-		return max(a, b, c, d)
-	}
-	for ; len(x) >= 4; x = x[4:] {
-		a, b, c, d = min(a, W(x[0])), min(b, W(x[1])), min(c, W(x[2])), min(d, W(x[3]))
-	}
-	for _, v := range x {
-		a = min(a, W(v))
-	}
-	return min(a, b, c, d)
 }

@@ -254,3 +254,32 @@ func row[T num.Number](t *testing.T, rng *rand.Rand, n int) []T {
 	}
 	return x
 }
+
+// TestFold compares kernels with loops in Go; of integers any order gives the same.
+func TestFold(t *testing.T) {
+	for _, k := range kernel.Rungs() {
+		t.Run(k.Name, func(t *testing.T) {
+			foldAs[int8](t, k.Num)
+			foldAs[int32](t, k.Num)
+			foldAs[uint16](t, k.Num)
+			foldAs[uint64](t, k.Num)
+			foldAs[float64](t, k.Num)
+		})
+	}
+}
+
+func foldAs[T num.Number](t *testing.T, u *num.Unit) {
+	rng := rand.New(rand.NewSource(1))
+	for _, n := range append(lengths, 127, 128, 511, 512, 513, 769) {
+		x := make([]T, n)
+		for i := range x {
+			x[i] = T(rng.Intn(100)) // sums of these are exact in float64 too
+		}
+		for _, op := range []num.Pair{num.Add, num.Mul, num.Min, num.Max} {
+			got, want := num.Fold(u, op, x), num.Fold(&num.Plain, op, x)
+			if got != want && op != num.Mul || op == num.Mul && math.Abs(float64(got)-float64(want)) > 1e-13*math.Abs(float64(want)) {
+				t.Fatalf("function %d of %d numbers of %T is %v, want %v", op, n, x, got, want)
+			}
+		}
+	}
+}

@@ -246,6 +246,20 @@ func (v *Unit) LogSoftmax(dst, src []float32) {
 	v.Apply(Affine, dst, dst, 1, -log)
 }
 
+// LogSumExp returns ln Σ e^x, -Inf if the row is empty. work is scratch memory.
+func (v *Unit) LogSumExp(x, work []float32) float32 {
+	top := v.Largest(x)
+	if !(math.Abs(float64(top)) <= math.MaxFloat32) {
+		return top
+	}
+	sum := 0.0
+	for i := 0; i < len(x); i += len(work) {
+		n := min(len(x)-i, len(work))
+		sum += v.exponentials(work[:n], x[i:i+n], top)
+	}
+	return float32(float64(top) + math.Log(sum))
+}
+
 // SoftmaxLines is Softmax, or LogSoftmax, of each of the lines of the given length that are side by side
 // in src. dst may be src unless log is set.
 func (v *Unit) SoftmaxLines(dst, src []float32, length int, log bool) {
