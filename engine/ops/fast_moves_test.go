@@ -13,7 +13,7 @@ import (
 // Eval moves elements with the same code as EvalFast. So here it is compared with
 // a plain walk, for every rung, on one thread and on several.
 func TestFastMoves(t *testing.T) {
-	for _, shape := range [][]int{{5}, {3, 4}, {17, 33}, {2, 3, 50, 65}, {4, 9, 8, 16}, {1, 197, 12, 64}, {30, 1, 40}, {2, 0, 3}, {1, 3, 20, 33}, {1, 20, 33, 3}} {
+	for _, shape := range [][]int{{5}, {3, 4}, {17, 33}, {2, 3, 50, 65}, {4, 9, 8, 16}, {1, 197, 12, 64}, {30, 1, 40}, {2, 0, 3}, {1, 3, 20, 33}, {1, 20, 33, 3}, {2, 20, 33, 2}, {45, 2}} {
 		rank := len(shape)
 		perms := [][]int{{0}, {1, 0}, {0, 2, 1}, {2, 0, 1}, {2, 1, 0}, {0, 2, 3, 1}, {0, 3, 1, 2}, {0, 2, 1, 3}, {0, 2, 3, 1}, {3, 2, 1, 0}, {0, 1, 3, 2}}
 		for _, perm := range perms {
@@ -256,7 +256,11 @@ func TestFastResize(t *testing.T) {
 		a := attrs{"mode": "linear", "coordinate_transformation_mode": transform}
 		for _, d := range []tensor.DType{tensor.Uint8, tensor.Int8} {
 			for _, sizes := range [][]int64{{2, 3, 40, 66}, {2, 3, 9, 7}, {2, 3, 45, 33}, {2, 4, 19, 35}} {
-				fastRow{op: "Resize", version: 13, attrs: a, in: list(as(d, counted[int32](251, map[tensor.DType]int{tensor.Int8: 125}[d], 2, 3, 20, 33)), nil, nil, ints64(sizes...))}.check(t)
+				in := list(as(d, counted[int32](251, map[tensor.DType]int{tensor.Int8: 125}[d], 2, 3, 20, 33)), nil, nil, ints64(sizes...))
+				fastRow{op: "Resize", version: 13, attrs: a, in: in}.check(t)
+				for _, mode := range []string{"linear", "cubic"} {
+					fastRow{op: "Resize", version: 18, attrs: attrs{"mode": mode, "coordinate_transformation_mode": transform, "antialias": 1}, in: in}.check(t)
+				}
 			}
 		}
 	}

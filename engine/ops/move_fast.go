@@ -29,9 +29,16 @@ func (c *Call) move(w *walk, y, x *tensor.Tensor) error {
 	case 4:
 		dst, src := words[uint32](y), words[uint32](x)
 		if c.Run.Kernel != nil {
-			if s := w.squares(); s != nil && min(s.rows, s.columns) > 4 {
+			s := w.squares()
+			switch {
+			case s != nil && min(s.rows, s.columns) > 4:
 				return s.move(c, 0.3, func(y, x, rows, columns int) {
 					c.Run.Kernel.Vec.TransposeMatrix(dst[y:], src[x:], s.dstRow, s.srcRow, rows, columns)
+				})
+			case s != nil && s.columns == 2 && s.srcRow == 2 && s.rows >= 8:
+				dst, src := words[float32](y), words[float32](x)
+				return s.move(c, 0.2, func(y, x, rows, _ int) {
+					c.Run.Kernel.Vec.Pairs(dst[y:][:rows], dst[y+s.dstRow:][:rows], src[x:][:2*rows])
 				})
 			}
 		}

@@ -11,10 +11,11 @@ import (
 )
 
 // EvalFast resizes the last two axes of float32 tensors row by row (in mode nearest those of any
-// numbers), also if a few channels are behind them, and other float32 tensors one axis after the other.
+// numbers), also if a few channels are behind them, and other float32 tensors one axis after the other;
+// bytes by way of float32.
 func (op *resize) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
-	if c.Run.Kernel != nil && op.mode == "linear" && !op.antialias && op.transform != "tf_crop_and_resize" {
+	if c.Run.Kernel != nil && op.mode != "nearest" && op.transform != "tf_crop_and_resize" {
 		switch x.DType() {
 		case tensor.Uint8:
 			return true, resizeBytes[uint8](c, op)
