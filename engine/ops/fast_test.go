@@ -285,6 +285,16 @@ func TestFastProducts(t *testing.T) {
 		plain := slices.Contains(s[0], 0)
 		a, b := random(int64(i), s[0]...), random(int64(i+50), s[1]...)
 		fastRow{op: "MatMul", version: 13, in: list(a, b), relative: 1e-5, absolute: 5e-5 * math.Sqrt(k+1), plain: plain}.check(t)
+		for _, d := range []tensor.DType{tensor.Int8, tensor.Uint8} {
+			x, y, zero := as(d, counted[int64](120, 0, a.Shape()...)), as(tensor.Uint8, counted[int64](256, 0, b.Shape()...)), as(d, ints64(100))
+			fastRow{op: "MatMulInteger", version: 10, in: list(x, y, zero, tensor.Scalar(uint8(3))), plain: true}.check(t)
+		}
+		for _, d := range []tensor.DType{tensor.Int32, tensor.Int64} {
+			x, y := counted[int64](1000, 500, a.Shape()...), counted[int64](77, 30, b.Shape()...)
+			fastRow{op: "MatMul", version: 13, in: list(as(d, x), as(d, y)), plain: true}.check(t)
+			x, y = numbersOf(tensor.Int64, 1, a.Shape()...), numbersOf(tensor.Int64, 2, b.Shape()...) // beyond float64
+			fastRow{op: "MatMul", version: 13, in: list(as(d, x), as(d, y)), plain: true}.check(t)
+		}
 		fastRow{op: "MatMul", version: 13, in: list(as(tensor.Float64, a), as(tensor.Float64, b)), relative: 1e-13, absolute: 1e-13 * (k + 1), plain: plain || len(s[0]) < 2 || s[0][len(s[0])-2] < 4}.check(t)
 	}
 	for i, in := range [][]*tensor.Tensor{

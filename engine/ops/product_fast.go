@@ -46,11 +46,15 @@ func (c *Call) planned(a, b *tensor.Tensor, describe func() *kernel.Gemm) *plann
 	return p
 }
 
-// EvalFast multiplies matrices of float32 and float64 with the kernels.
+// EvalFast multiplies matrices of float32 and float64 with the kernels, and by way of them those of
+// integers.
 func (matMul) EvalFast(c *Call) (bool, error) {
 	a, b := c.In[0], c.In[1]
 	if float64s(a, b) {
 		return c.matMul64()
+	}
+	if c.Run.Kernel != nil && reduceNumbers["ReduceSum"].types.Is(a.DType()) {
+		return c.productByFloats(a.DType(), nil, nil)
 	}
 	if c.vec(a, b) == nil || a.Rank() == 0 || b.Rank() == 0 || a.Len() == 0 || b.Len() == 0 {
 		return false, nil
@@ -71,6 +75,70 @@ func (matMul) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	return true, p.run(c, y, a, b)
+}
+
+// productByFloats multiplies two tensors of integers, less their zero points of one element or nil:
+// bytes as float32, others as float64. It reports false where that may not hold all sums.
+func (c *Call) productByFloats(d tensor.DType, zeros ...*tensor.Tensor) (bool, error) {
+	if c.In[0].Rank() == 0 || c.In[1].Rank() == 0 || c.In[0].Len() == 0 || c.In[1].Len() == 0 {
+		return false, nil
+	}
+	var zero [2]float64
+	largest := float64(c.In[0].Dim(-1))
+	for i, x := range c.In[:2] {
+		if zeros[i] != nil {
+			zero[i] = tensor.ToFloat64(zeros[i])[0]
+		}
+		low, high := integerBounds(c.Run.Kernel, x)
+		largest *= max(zero[i]-low, high-zero[i])
+	}
+	wide, most := tensor.Float32, float64(1<<24)
+	if !byteTypes.Is(c.In[0].DType()) {
+		wide, most = tensor.Float64, 1<<53
+	}
+	if largest > most {
+		return false, nil
+	}
+	inner := Call{In: make([]*tensor.Tensor, 2), Out: make([]*tensor.Tensor, 1), Node: c.Node, Run: c.Run, Kept: c.Kept}
+	for i, x := range c.In[:2] {
+		to := Call{In: []*tensor.Tensor{x}, Out: make([]*tensor.Tensor, 1), Node: c.Node, Run: c.Run}
+		if _, err := (cast{to: wide}).EvalFast(&to); err != nil {
+			return true, err
+		}
+		if inner.In[i] = to.Out[0]; zero[i] != 0 {
+			by, err := c.convert(tensor.Scalar(zero[i]), wide)
+			if err == nil {
+				err = c.joinTo(num.Sub, to.Out[0], to.Out[0], by)
+			}
+			if err != nil {
+				return true, err
+			}
+		}
+	}
+	if done, err := (matMul{}).EvalFast(&inner); !done || err != nil {
+		return done, err
+	}
+	c.Kept = inner.Kept
+	back := *c
+	back.In = inner.Out
+	done, err := cast{to: d}.EvalFast(&back)
+	c.taken = back.taken
+	return done, err
+}
+
+// integerBounds returns bounds of integers: of bytes those of their type, of others the least and the
+// largest that are there.
+func integerBounds(k *kernel.Rung, x *tensor.Tensor) (low, high float64) {
+	switch x.DType() {
+	case tensor.Int32:
+		v := tensor.Data[int32](x)
+		return float64(num.Fold(k.Num, num.Min, v)), float64(num.Fold(k.Num, num.Max, v))
+	case tensor.Int64:
+		v := tensor.Data[int64](x)
+		return float64(num.Fold(k.Num, num.Min, v)), float64(num.Fold(k.Num, num.Max, v))
+	}
+	low, high, _ = integerRange(x.DType())
+	return low, high
 }
 
 // gemm describes the batch for the kernels. If B is the same for all, the batch

@@ -8,8 +8,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast multiplies by matrices that are not constant: each is packed before it is multiplied. (A plan
-// packs constants once, and has a step for their products.)
+// EvalFast multiplies by matrices that are not constant: each is packed before it is multiplied, but for
+// small ones, for which that takes longer than a product of float32. (A plan packs constants once, and
+// has a step for their products.)
 func (matMulInteger) EvalFast(c *Call) (bool, error) {
 	a, b, aZero, bZero := c.In[0], c.In[1], c.input(2), c.input(3)
 	if c.Run.Kernel == nil || min(a.Rank(), b.Rank()) < 2 || a.Len() == 0 || b.Len() == 0 ||
@@ -22,6 +23,12 @@ func (matMulInteger) EvalFast(c *Call) (bool, error) {
 	p, err := newMatrixProduct(a.Shape(), b.Shape())
 	if err != nil || p.k > math.MaxInt32/(255*255) { // a sum could leave the range of int32
 		return err != nil, err
+	}
+	const small = 1 << 21 // multiply-adds of a matrix
+	if p.m*p.k <= small/p.n && (bZero == nil || bZero.Len() == 1) {
+		if done, err := c.productByFloats(tensor.Int32, aZero, bZero); done || err != nil {
+			return done, err
+		}
 	}
 	count := p.batches()
 	if b.Rank() == 2 {

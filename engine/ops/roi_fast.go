@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/visionzoo/vision/engine/kernel/num"
 	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -57,6 +58,8 @@ type roiWork struct {
 	between       []float32  // for each row of cells, the sums of all columns, and a zero at the end
 	taps          vec.Taps   // of the cells, indices in between
 	samples       roiSamples // where the maximum is wanted, instead of all others
+	peaks         vec.Taps   // the samples' neighbours: the first of each cell, the second …
+	values        []float32  // the neighbours times their weights
 }
 
 var roiWorks = sync.Pool{New: func() any { return new(roiWork) }}
@@ -102,6 +105,7 @@ func (op *roiAlign) EvalFast(c *Call) (bool, error) {
 					if op.sample(c.Run, &work.samples, boxes[r], h, w) != nil {
 						return // cancelled, as share finds
 					}
+					work.spreadSamples(cells)
 				} else {
 					op.prepare(work, boxes[r], h, w)
 				}
@@ -112,15 +116,61 @@ func (op *roiAlign) EvalFast(c *Call) (bool, error) {
 					if c.Run.Check() != nil {
 						return
 					}
-					for k := range out {
-						out[k] = largestSample(&work.samples, k, in)
-					}
+					work.largest(v, out, in)
 				} else {
 					work.cells(v, out, in, w)
 				}
 			}
 		}
 	})
+}
+
+// mostPeaks bounds the neighbours of a box's samples that a kernel weighs in one call.
+const mostPeaks = 1 << 14
+
+// spreadSamples lists the neighbours of the samples of all cells; a cell with fewer samples than others
+// repeats its own. Of too many there are no peaks.
+func (s *roiWork) spreadSamples(cells int) {
+	most := 0
+	for i := range cells {
+		most = max(most, s.samples.end[i]-s.samples.begin(i))
+	}
+	n := 4 * most * cells
+	if n > mostPeaks {
+		n = 0
+	}
+	s.peaks = vec.Taps{Index: slices.Grow(s.peaks.Index[:0], n)[:n], Weight: slices.Grow(s.peaks.Weight[:0], n)[:n], Per: 1}
+	s.values = slices.Grow(s.values[:0], n)[:n]
+	for i := range n {
+		from, end := s.samples.begin(i%cells), s.samples.end[i%cells]
+		if s.peaks.Index[i], s.peaks.Weight[i] = 0, 0; from < end {
+			at, k := from+i/cells/4%(end-from), i/cells%4
+			s.peaks.Index[i], s.peaks.Weight[i] = s.samples.at[at][k], s.samples.weight[at][k]
+		}
+	}
+}
+
+// largest computes the maxima of all cells of one channel.
+func (s *roiWork) largest(v *vec.Unit, out, plane []float32) {
+	if len(s.values) == 0 {
+		for i := range out {
+			out[i] = largestSample(&s.samples, i, plane)
+		}
+		return
+	}
+	v.PickSums(s.values, plane, &s.peaks)
+	copy(out, s.values)
+	for at := len(out); at < len(s.values); at += len(out) {
+		v.Zip(num.Max, out, out, s.values[at:])
+	}
+	for i := range out {
+		switch n := s.samples.end[i] - s.samples.begin(i); {
+		case n == 0:
+			out[i] = 0
+		case n < s.samples.count: // samples outside the image are 0
+			out[i] = max(out[i], 0)
+		}
+	}
 }
 
 // narrow is the largest width of a box for which whole rows are summed: in wider
