@@ -4,15 +4,20 @@ import (
 	"math"
 	"slices"
 
+	"github.com/visionzoo/vision/engine/kernel/num"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // EvalFast selects the best of float32, and of integers that 32 bits hold, as 64-bit integers: the
-// upper 32 bits order the value, the lower ones the index, so that one comparison decides.
+// upper 32 bits order the value, the lower ones the index, so that one comparison decides. The best one
+// of a line is found as ArgMax does.
 func (op topK) EvalFast(c *Call) (bool, error) {
 	switch x := c.In[0]; x.DType() {
 	case tensor.Float32:
-		return topNumbers(c, op, tensor.Data[float32](x), keepBest)
+		return topNumbers(c, op, tensor.Data[float32](x), func(best []uint64, src []float32, n, step int, smallest bool) {
+			keepBest(c.vec(), best, src, n, step, smallest)
+		})
 	case tensor.Int32:
 		return topNumbers(c, op, tensor.Data[int32](x), keepIntegers)
 	case tensor.Int64:
@@ -48,6 +53,19 @@ func topNumbers[T float32 | int32 | int64](c *Call, op topK, src []T, keep func(
 	before, along, after := split3(x.Shape(), axis)
 	best := make([]uint64, k)
 	dst, at := tensor.Data[T](values), tensor.Data[int64](indices)
+	if _, float := any(src).([]float32); k == 1 && after == 1 && c.Run.Kernel != nil && !(float && op.smallest) { // bestOf takes NaN for the least as well
+		join := num.Max
+		if op.smallest {
+			join = num.Min
+		}
+		return true, c.share(before, 0.5*float64(along)+10, func(from, to int) {
+			for i := from; i < to; i++ {
+				line := src[i*along:][:along]
+				j := placeOf(bestOf(c.Run.Kernel, join, line), line, along, 1)
+				dst[i], at[i] = line[j], int64(j)
+			}
+		})
+	}
 	for line := range before * after {
 		from, to := line/after*along*after+line%after, line/after*k*after+line%after
 		keep(best, src[from:], along, after, op.smallest)
@@ -74,8 +92,9 @@ func sortKey(v float32) uint32 {
 }
 
 // keepBest fills best with the integers of the best of n numbers, step apart, in
-// ascending order, using a heap with the smallest at its root.
-func keepBest(best []uint64, src []float32, n, step int, smallest bool) {
+// ascending order, using a heap with the smallest at its root. In long lines, pieces without a number
+// that is better than that are found by kernels, if v is not nil.
+func keepBest(v *vec.Unit, best []uint64, src []float32, n, step int, smallest bool) {
 	var flip uint32
 	if smallest {
 		flip = math.MaxUint32
@@ -88,10 +107,25 @@ func keepBest(best []uint64, src []float32, n, step int, smallest bool) {
 		for i := k/2 - 1; i >= 0; i-- {
 			sink(best, i)
 		}
-		for i := k; i < n; i++ {
-			if w := uint64(sortKey(src[i*step])^flip)<<32 | uint64(^uint32(i)); w > best[0] {
-				best[0] = w
-				sink(best, 0)
+		for i := k; i < n; {
+			end := n
+			if step == 1 && v != nil && n >= 1024 {
+				const piece = 64
+				end = min(i+piece, n)
+				first := v.Largest(src[i:end])
+				if smallest {
+					first = v.Smallest(src[i:end])
+				}
+				if first == first && uint64(sortKey(first)^flip) <= best[0]>>32 { // of equal numbers the first is better
+					i = end
+					continue
+				}
+			}
+			for ; i < end; i++ {
+				if w := uint64(sortKey(src[i*step])^flip)<<32 | uint64(^uint32(i)); w > best[0] {
+					best[0] = w
+					sink(best, 0)
+				}
 			}
 		}
 	}
