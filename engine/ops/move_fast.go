@@ -156,19 +156,26 @@ func (w *walk) squares() *squares {
 }
 
 // bandWidth and bandRows are the numbers of columns and rows of src that are
-// transposed at a time: a block stays in the cache. Of few rows, as many more columns do.
+// transposed at a time: a block stays in the cache. Of few rows, as many more columns do. Where rows of
+// dst are a multiple of bandSets elements apart, few sets of the cache hold them, and only bandNarrow
+// columns stay.
 const (
-	bandWidth = 64
-	bandRows  = 512
-	bandFew   = 4
+	bandWidth  = 64
+	bandNarrow = 16
+	bandSets   = 256
+	bandRows   = 512
+	bandFew    = 4
 )
 
 // move transposes in bands of columns: block transposes rows and columns of
 // src from element x on, to element y of dst on, in unit nanoseconds for each element.
 func (s *squares) move(c *Call, unit float64, block func(y, x, rows, columns int)) error {
 	width := bandWidth
-	if s.rows <= bandFew {
+	switch {
+	case s.rows <= bandFew:
 		width *= bandRows / bandFew
+	case s.dstRow%bandSets == 0:
+		width = bandNarrow
 	}
 	bands := (s.columns + width - 1) / width
 	// The bands are another dimension of the shared walk.
