@@ -161,15 +161,16 @@ func convert[S, D number](dst []D, src []S) {
 }
 
 // truncate converts a float to an integer as Eval does: to 64 bits by tensor.ToInt64, then
-// wrapping. Go leaves the conversion of a float that no int64 holds to the processor, so it is used
-// for those of less than 2⁶² in magnitude only.
+// wrapping. Go leaves the conversion of a float that no int64 holds to the processor, so what it gives
+// counts for those of less than 2⁶² in magnitude only.
 func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](dst []D, src []S) {
+	dst = dst[:len(src)]
 	for i, v := range src {
-		if v > -1<<62 && v < 1<<62 {
-			dst[i] = D(int64(v))
-		} else {
-			dst[i] = D(tensor.ToInt64(float64(v)))
+		n := int64(v)
+		if !(v*v < 1<<124) { // so for NaN
+			n = tensor.ToInt64(float64(v))
 		}
+		dst[i] = D(n)
 	}
 }
 
