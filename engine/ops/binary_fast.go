@@ -226,9 +226,9 @@ func raise(c *Call, x *tensor.Tensor, p float64, whole bool) (bool, error) {
 	case d == tensor.Int32 && integer:
 		return true, mapRows(c, x, 10, func(v int32) int32 { return int32(intPower(int64(v), int64(p))) })
 	case d == tensor.Int64:
-		return true, mapRows(c, x, 40, func(v int64) int64 { return tensor.ToInt64(f(float64(v))) })
+		return true, mapRows(c, x, 40, func(v int64) int64 { return tensor.Truncate[int64](f(float64(v))) })
 	case d == tensor.Int32:
-		return true, mapRows(c, x, 40, func(v int32) int32 { return int32(tensor.ToInt64(f(float64(v)))) })
+		return true, mapRows(c, x, 40, func(v int32) int32 { return tensor.Truncate[int32](f(float64(v))) })
 	}
 	return false, nil
 }

@@ -160,15 +160,20 @@ func convert[S, D number](dst []D, src []S) {
 	}
 }
 
-// truncate converts a float to an integer as Eval does: to 64 bits by tensor.ToInt64, then
-// wrapping. Go leaves the conversion of a float that no int64 holds to the processor, so what it gives
-// counts for those of less than 2⁶² in magnitude only.
-func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](dst []D, src []S) {
+// truncate is tensor.Truncate of a row. Go leaves the conversion of a float that an integer does not
+// hold to the processor, so what it gives counts only for those well within the range.
+func truncate[S float32 | float64, D tensor.Integer](dst []D, src []S) {
 	dst = dst[:len(src)]
+	var most S = 0x1p62 // the square of a bound
+	switch any(D(0)).(type) {
+	case int64, uint32, uint64:
+		most = 0x1p124
+	}
 	for i, v := range src {
 		n := int64(v)
-		if !(v*v < 1<<124) { // so for NaN
-			n = tensor.ToInt64(float64(v))
+		if !(v*v < most) { // so for NaN
+			dst[i] = tensor.Truncate[D](float64(v))
+			continue
 		}
 		dst[i] = D(n)
 	}

@@ -125,11 +125,42 @@ func storePlain[T Number, D plain](dst []D, at, step int, src []T) {
 	}
 }
 
-func storeInt[T Number, D plain](dst []D, at, step int, src []T) {
-	for _, v := range src {
-		dst[at] = D(ToInt64(v))
-		at += step
+func storeInt[T Number, D Integer](dst []D, at, step int, src []T) {
+	if floats, ok := any(src).([]float64); ok {
+		storeBy(dst, at, step, floats, Truncate[D])
+		return
 	}
+	storePlain(dst, at, step, src)
+}
+
+// Integer are the integers that Go has.
+type Integer interface {
+	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
+}
+
+// Truncate converts a float to an integer without its fraction. What the standard and Go leave open
+// is as on x86-64 in ONNX Runtime, on every processor: the float becomes an int32, or an int64 for
+// int64, uint32 and uint64, and wraps around from there; one that does not fit, and NaN, becomes the
+// least of these. (A uint64 holds what lies between; ONNX Runtime gives others for a uint32 beyond its
+// range.)
+func Truncate[D Integer](v float64) D {
+	wide := true
+	switch any(D(0)).(type) {
+	case int8, int16, int32, uint8, uint16:
+		wide = false
+	case uint64:
+		if v >= 1<<63 && v < 1<<64 {
+			return D(uint64(v))
+		}
+	}
+	n := int64(math.MinInt64)
+	if v >= -1<<63 && v < 1<<63 {
+		n = int64(v)
+	}
+	if !wide && n != int64(int32(n)) {
+		n = math.MinInt32
+	}
+	return D(n)
 }
 
 func storeBy[T Number, D any](dst []D, at, step int, src []T, f func(T) D) {

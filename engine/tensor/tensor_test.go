@@ -223,3 +223,27 @@ func TestSmallFloats(t *testing.T) {
 		}
 	}
 }
+
+// TestTruncate has what ONNX Runtime 1.30 gives on x86-64.
+func TestTruncate(t *testing.T) {
+	for _, r := range []struct {
+		v   float64
+		i8  int8
+		u16 uint16
+		i32 int32
+		i64 int64
+	}{
+		{-2.5, -2, 65534, -2, -2},
+		{300, 44, 300, 300, 300},
+		{3e9, 0, 0, math.MinInt32, 3e9},
+		{-1e10, 0, 0, math.MinInt32, -1e10},
+		{1e20, 0, 0, math.MinInt32, math.MinInt64},
+		{math.NaN(), 0, 0, math.MinInt32, math.MinInt64},
+		{math.Inf(1), 0, 0, math.MinInt32, math.MinInt64},
+	} {
+		i8, u16, i32, i64 := Truncate[int8](r.v), Truncate[uint16](r.v), Truncate[int32](r.v), Truncate[int64](r.v)
+		if i8 != r.i8 || u16 != r.u16 || i32 != r.i32 || i64 != r.i64 {
+			t.Errorf("%g is %d %d %d %d, want %v", r.v, i8, u16, i32, i64, r)
+		}
+	}
+}
