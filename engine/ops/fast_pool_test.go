@@ -21,7 +21,7 @@ func TestFastPools(t *testing.T) {
 		{[]int{1, 2, 3, 9}, attrs{"kernel_shape": []int{4, 12}, "strides": []int{3, 7}, "pads": []int{0, 2, 0, 0}, "ceil_mode": 1}},
 		{[]int{1, 3, 5, 8, 21}, attrs{"kernel_shape": []int{3, 3, 3}, "strides": []int{2, 1, 2}, "pads": []int{1, 1, 1, 1, 1, 1}}},
 		{[]int{1, 2, 3, 4, 40}, attrs{"kernel_shape": []int{1, 3, 3}, "strides": []int{1, 2, 1}, "pads": []int{0, 1, 1, 0, 1, 1}}},
-		{[]int{2, 3, 4, 5, 6}, attrs{"kernel_shape": []int{2, 5, 6}}}, // one row of each frame
+		{[]int{2, 3, 4, 5, 6}, attrs{"kernel_shape": []int{2, 5, 6}}},                                                              // one row of each frame
 		{[]int{1, 3, 9, 1, 11}, attrs{"kernel_shape": []int{3, 3, 2}, "strides": []int{2, 2, 1}, "pads": []int{0, 1, 1, 1, 1, 0}}}, // frames of one row
 		{[]int{1, 130, 40, 70}, attrs{"kernel_shape": []int{5, 5}, "pads": []int{2, 2, 2, 2}}},
 	} {
