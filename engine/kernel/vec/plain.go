@@ -61,7 +61,7 @@ var Plain = Unit{
 			}
 			return 0
 		}),
-		Affine:     mapOf(func(x, alpha, beta float64) float64 { return alpha*x + beta }),
+		Affine:     affinePlain,
 		Abs:        mapOf(func(x, _, _ float64) float64 { return math.Abs(x) }),
 		Neg:        mapOf(func(x, _, _ float64) float64 { return -x }),
 		Sqrt:       mapOf(func(x, _, _ float64) float64 { return math.Sqrt(x) }),
@@ -111,20 +111,10 @@ var Plain = Unit{
 	SquareSum: func(src unsafe.Pointer, n int, mean float32) float32 {
 		return chained(floats(src, n), func(sum, v float32) float32 { return sum + (v-mean)*(v-mean) })
 	},
-	MaxOf: func(src unsafe.Pointer, n int) float32 { return joined(floats(src, n), most) },
-	MinOf: func(src unsafe.Pointer, n int) float32 { return joined(floats(src, n), least) },
-	ExpSum: func(dst, src unsafe.Pointer, n int, top float32) float32 {
-		sum, to := 0.0, floats(dst, n)
-		for i, v := range floats(src, n) {
-			e := 0.0
-			if d := v - top; !(d < expFloor) {
-				e = math.Exp(float64(d))
-			}
-			to[i] = float32(e)
-			sum += e
-		}
-		return float32(sum)
-	},
+	MaxOf:     maxOfPlain,
+	MinOf:     func(src unsafe.Pointer, n int) float32 { return joined(floats(src, n), least) },
+	ExpSum:    expSumPlain,
+	Softmaxes: softmaxesBy(maxOfPlain, expSumPlain, affinePlain),
 	Normalise: func(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32) {
 		to, g, b := floats(dst, n), floats(gain, n), floats(bias, n)
 		for i, v := range floats(src, n) {
@@ -214,5 +204,33 @@ func turnPairs(dst, src, cos, sin []float32) {
 	for i, co := range cos {
 		a, b := src[2*i], src[2*i+1]
 		dst[2*i], dst[2*i+1] = float32(co*a)-float32(sin[i]*b), float32(sin[i]*a)+float32(co*b)
+	}
+}
+
+var affinePlain = mapOf(func(x, alpha, beta float64) float64 { return alpha*x + beta })
+
+func maxOfPlain(src unsafe.Pointer, n int) float32 { return joined(floats(src, n), most) }
+
+func expSumPlain(dst, src unsafe.Pointer, n int, top float32) float32 {
+	sum, to := 0.0, floats(dst, n)
+	for i, v := range floats(src, n) {
+		e := 0.0
+		if d := v - top; !(d < expFloor) {
+			e = math.Exp(float64(d))
+		}
+		to[i] = float32(e)
+		sum += e
+	}
+	return float32(sum)
+}
+
+// softmaxesBy returns Softmaxes made of three other kernels.
+func softmaxesBy(maxOf func(src unsafe.Pointer, n int) float32, expSum func(dst, src unsafe.Pointer, n int, top float32) float32,
+	affine func(dst, src unsafe.Pointer, n int, alpha, beta float32)) func(dst, src unsafe.Pointer, lines, n, apart int) {
+	return func(dst, src unsafe.Pointer, lines, n, apart int) {
+		for i := range lines {
+			to, from := unsafe.Add(dst, i*apart), unsafe.Add(src, i*apart)
+			affine(to, to, n, 1/expSum(to, from, n, maxOf(from, n)), 0)
+		}
 	}
 }

@@ -39,6 +39,7 @@ var NEON = Unit{
 	MaxOf:      arm64.VecMaxOf,
 	MinOf:      arm64.VecMinOf,
 	ExpSum:     arm64.VecExpSum,
+	Softmaxes:  softmaxesBy(arm64.VecMaxOf, arm64.VecExpSum, arm64.VecAffine),
 	Normalise:  arm64.VecNormalise,
 	Blend:      arm64.VecBlend,
 	Pick:       arm64.VecPick,

@@ -76,7 +76,7 @@ type Unit struct {
 	MaxOf     func(src unsafe.Pointer, n int) float32                                 // NaN if there is any; n is at least 1
 	MinOf     func(src unsafe.Pointer, n int) float32                                 // likewise
 	ExpSum    func(dst, src unsafe.Pointer, n int, top float32) float32               // dst = e^(src-top), or 0 if src-top < expFloor; returns the sum
-	Softmaxes func(dst, src unsafe.Pointer, lines, n, apart int)                      // of lines apart bytes from each other, see SoftmaxRows; nil: there is none
+	Softmaxes func(dst, src unsafe.Pointer, lines, n, apart int)                      // Softmax of lines of n numbers that begin apart bytes from each other
 	Normalise func(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32) // dst = (src-mean)·inverse·gain + bias
 
 	TurnHalves func(dst, src, cos, sin unsafe.Pointer, n int) // see Turn; pairs are n apart
@@ -220,17 +220,16 @@ func (v *Unit) SoftmaxRows(dst, src []float32, n, apart int) {
 	if len(dst) < n {
 		return
 	}
-	rows, each := (len(dst)-n)/apart+1, max(1, atOnce/n)
-	if v.Softmaxes == nil || n > longest {
-		each = 1
-	}
-	for i := 0; i < rows; i += each {
-		to, from := dst[i*apart:], src[i*apart:]
-		if each == 1 {
-			v.Softmax(to[:n], from[:n])
-			continue
+	rows := (len(dst)-n)/apart + 1
+	if n > longest {
+		for i := range rows {
+			v.Softmax(dst[i*apart:][:n], src[i*apart:][:n])
 		}
-		now := min(each, rows-i)
+		return
+	}
+	each := max(1, atOnce/n)
+	for i := 0; i < rows; i += each {
+		to, from, now := dst[i*apart:], src[i*apart:], min(each, rows-i)
 		v.Softmaxes(unsafe.Pointer(&to[0]), unsafe.Pointer(&from[:(now-1)*apart+n][0]), now, n, 4*apart)
 	}
 }
@@ -264,7 +263,7 @@ func (v *Unit) LogSumExp(x, work []float32) float32 {
 // in src. dst may be src unless log is set.
 func (v *Unit) SoftmaxLines(dst, src []float32, length int, log bool) {
 	short := 12 // up to it, calls of kernels would cost more than what they compute
-	if v.Softmaxes != nil && !log {
+	if !log {
 		short = 4 // one call computes many lines
 	}
 	if length <= short {
