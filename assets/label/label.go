@@ -141,6 +141,7 @@ func (s *Set) hasBackground() bool {
 // Bounds for label files of a user's own.
 const (
 	maxFile   = 16 << 20 // bytes
+	maxLine   = 1 << 20
 	maxLabels = 1 << 20
 )
 
@@ -151,8 +152,9 @@ func Read(name string, r io.Reader) (*Set, error) {
 	s := &Set{name: name}
 	limited := &io.LimitedReader{R: r, N: maxFile + 1}
 	lines := bufio.NewScanner(limited)
-	lines.Buffer(nil, 1<<20)
-	for at := 1; lines.Scan(); at++ {
+	lines.Buffer(nil, maxLine)
+	at := 1
+	for ; lines.Scan(); at++ {
 		line := strings.TrimSuffix(lines.Text(), "\r")
 		if strings.HasPrefix(line, "# ") {
 			continue
@@ -169,7 +171,9 @@ func Read(name string, r io.Reader) (*Set, error) {
 			s.holes++
 		}
 	}
-	if err := lines.Err(); err != nil {
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return nil, fmt.Errorf("label set %q: line %d is too long; a file of labels has one on each line", name, at)
+	} else if err != nil {
 		return nil, fmt.Errorf("label set %q: %w", name, err)
 	}
 	if limited.N == 0 {

@@ -120,7 +120,7 @@ func TestRead(t *testing.T) {
 		{"not text", "a\n\xff\xfe\n", "line 2: not UTF-8"},
 		{"escape", "a\n\x1b[2J\n", "line 2: a control character"},
 		{"nothing", "\n\n", "no label in it"},
-		{"a long line", strings.Repeat("x", 2<<20), "too long"},
+		{"a long line", "cat\n" + strings.Repeat("x", 2<<20), "line 2 is too long"},
 		{"too many", strings.Repeat("x\n", 1<<20+1), "more than 1048576 lines"},
 		{"too much", strings.Repeat(strings.Repeat("x", 1<<20-2)+"\n", 17), "more than 16 MiB"},
 	} {
