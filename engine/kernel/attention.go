@@ -70,8 +70,8 @@ func (r *Rung) Attention(a *Attention) (Work, error) {
 	if len(a.Biases) > MostBiases || a.Scores.Residual || a.Values.Residual || a.Values.M != a.Scores.M || a.Values.K != a.Scores.N || a.Values.count() != a.Scores.count() {
 		return Work{}, fmt.Errorf("%v and then %v: not an attention", &a.Scores, &a.Values)
 	}
-	// A row begins in a cache line of its own: to read what a masked store may have written, the
-	// softmax would wait for that.
+	// Rows are whole vectors apart: a load that reaches into the lanes which a masked store left out
+	// at the end of the row before would wait until that store has ended.
 	s := &attention{rung: r, biases: a.Biases, line: roundUp(a.Scores.N, 16)}
 	if s.line >= 256 { // rows that are a power of two apart would share the sets of the cache
 		s.line += 16
