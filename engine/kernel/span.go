@@ -45,7 +45,7 @@ type Local interface {
 // around returns rows of the layout with the halo that clearAround fills. The right halo
 // of a row is the left one of the next.
 func (l *Layout) around(s RowSpan) RowSpan {
-	if l.Halo == (Halo{}) || s.From >= s.To {
+	if l.Halo == (Halo{}) || s.From >= s.To || s == EveryRow {
 		return s
 	}
 	if s.From == 0 {

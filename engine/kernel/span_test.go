@@ -9,10 +9,22 @@ import (
 )
 
 // checkSpans checks the spans of the steps of a work on one picture: chunks write no other
-// rows, and other rows of the input make no difference.
+// rows, and other rows of the input make no difference. On several pictures, each chunk must
+// write some rows.
 func checkSpans(t testing.TB, w Work, m Memory, in, out *Layout) {
 	t.Helper()
-	if in.N > 1 || m.Out == m.Residual {
+	if in.N > 1 {
+		for _, s := range w.Steps {
+			l, ok := s.(Local)
+			for chunk := 0; ok && chunk < l.Chunks(); chunk++ {
+				if _, writes := l.Spans(chunk); writes.From >= writes.To {
+					t.Fatalf("%T: chunk %d of %d says that it writes no rows: %v", l, chunk, l.Chunks(), writes)
+				}
+			}
+		}
+		return
+	}
+	if m.Out == m.Residual {
 		return
 	}
 	if w.Scratch > 0 {
@@ -123,4 +135,23 @@ func checkSpan(t testing.TB, s Local, chunk int, m Memory, in, out *Layout) {
 	if !bytes.Equal(into(0x5a), want) {
 		t.Fatalf("%T: chunk %d of %d of %v to %v reads other rows than %v", s, chunk, s.Chunks(), in, out, reads)
 	}
+}
+
+// TestAroundEveryRow holds that a step on several pictures, which may touch every row, does so with
+// a halo too: its span must not become empty, or the next step would not wait for it.
+func TestAroundEveryRow(t *testing.T) {
+	l := NewLayout(F32x8, 2, 8, 5, 4, Halo{3, 0, 1, 1})
+	if got := l.around(EveryRow); got != EveryRow {
+		t.Errorf("around %v is %v", EveryRow, got)
+	}
+	k, err := Select("purego")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := NewLayout(k.Block, 2, 8, 5, 4, Halo{})
+	w, err := k.Interleave(Interleave{In: []Layout{in}, Rows: 1, Columns: 1, Out: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSpans(t, w, Memory{}, &in, &l)
 }
