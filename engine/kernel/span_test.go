@@ -9,22 +9,10 @@ import (
 )
 
 // checkSpans checks the spans of the steps of a work on one picture: chunks write no other
-// rows, and other rows of the input make no difference. On several pictures, each chunk must
-// write some rows.
+// rows, and other rows of the input make no difference.
 func checkSpans(t testing.TB, w Work, m Memory, in, out *Layout) {
 	t.Helper()
-	if in.N > 1 {
-		for _, s := range w.Steps {
-			l, ok := s.(Local)
-			for chunk := 0; ok && chunk < l.Chunks(); chunk++ {
-				if _, writes := l.Spans(chunk); writes.From >= writes.To {
-					t.Fatalf("%T: chunk %d of %d says that it writes no rows: %v", l, chunk, l.Chunks(), writes)
-				}
-			}
-		}
-		return
-	}
-	if m.Out == m.Residual {
+	if in.N > 1 || m.Out == m.Residual {
 		return
 	}
 	if w.Scratch > 0 {
@@ -153,5 +141,7 @@ func TestAroundEveryRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkSpans(t, w, Memory{}, &in, &l)
+	if _, writes := w.Steps[0].(Local).Spans(0); writes != EveryRow {
+		t.Errorf("an interleaving of two pictures writes rows %v", writes)
+	}
 }
