@@ -205,12 +205,10 @@ func (b *builder) attentionNode(n *ir.Node) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	size, err := b.planarSize(p.out)
+	out, err := b.newPlanar(p.out)
 	if err != nil {
 		return false, err
 	}
-	out := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[p.out])}
-	b.places[p.out] = out
 	b.addWork(n, "attention", work, in, nil, out)
 	b.steps[len(b.steps)-1].of = []*ir.Node{s.node, s.softmax}
 	b.markFused(p)

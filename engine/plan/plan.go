@@ -385,15 +385,10 @@ func (b *builder) operator(n *ir.Node) error {
 		}
 		s.in = append(s.in, p)
 	}
-	at := len(b.steps)
 	for _, v := range n.Outputs {
-		size, err := b.planarSize(v)
-		if err != nil {
+		if _, err := b.newPlanar(v); err != nil {
 			return err
 		}
-		buf := b.newBuffer(size)
-		b.buffers[buf].last = at
-		b.places[v] = place{buffer: buf, layout: planarLayout(b.facts[v])}
 	}
 	s.out, s.scratch = place{buffer: -1}, place{buffer: -1}
 	b.add(s)
@@ -409,6 +404,17 @@ func (b *builder) planarSize(v *ir.Value) (int, error) {
 	}
 	n, err := tensor.Count(sizes)
 	return n * f.DType.Size(), err
+}
+
+// newPlanar reserves memory for a value in row-major order, which the next step writes.
+func (b *builder) newPlanar(v *ir.Value) (place, error) {
+	size, err := b.planarSize(v)
+	if err != nil {
+		return place{}, err
+	}
+	out := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[v])}
+	b.places[v] = out
+	return out, nil
 }
 
 // planar is the place of a value in row-major order, converted if necessary.

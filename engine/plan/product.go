@@ -366,12 +366,10 @@ func (b *builder) addProduct(n *ir.Node, p *product) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	size, err := b.planarSize(p.out)
+	out, err := b.newPlanar(p.out)
 	if err != nil {
 		return false, err
 	}
-	out := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[p.out])}
-	b.places[p.out] = out
 	b.addWork(n, n.Op, work, in, residual, out)
 	b.markFused(p)
 	return true, nil

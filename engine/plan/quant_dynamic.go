@@ -104,7 +104,7 @@ func (b *builder) dynamicProduct(n *ir.Node) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	size, err := b.planarSize(n.Outputs[0])
+	out, err := b.newPlanar(n.Outputs[0])
 	if err != nil {
 		return false, err
 	}
@@ -112,8 +112,6 @@ func (b *builder) dynamicProduct(n *ir.Node) (bool, error) {
 	c := &kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1,
 		In:  kernel.NewLayout(kernel.Planar, rows, w.Dim(0), 1, 1, kernel.Halo{}),
 		Out: kernel.NewLayout(kernel.Planar, rows, w.Dim(1), 1, 1, kernel.Halo{})}
-	out := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[n.Outputs[0]])}
-	b.places[n.Outputs[0]] = out
 	return true, b.addDynamic(n, dynamicMatMul, c, in, out)
 }
 

@@ -30,13 +30,10 @@ func (b *builder) softmaxNode(n *ir.Node) (bool, error) {
 	}
 	s := &softmax{vec: &b.opt.Rung.Vec, rows: tensor.MustCount(d[:axis]), length: tensor.MustCount(d[axis:])}
 	s.each = max(1, 40_000/s.length) // at half a nanosecond per number
-	size, err := b.planarSize(n.Outputs[0])
+	out, err := b.newPlanar(n.Outputs[0])
 	if err != nil {
 		return false, err
 	}
-	y := n.Outputs[0]
-	out := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[y])}
-	b.places[y] = out
 	b.addWork(n, n.Op, kernel.Work{Steps: []kernel.Step{s}}, []place{x}, nil, out)
 	return true, nil
 }

@@ -41,7 +41,7 @@ func TestHole(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Truncate(path, 100<<30); err != nil {
-		t.Skip("no room for a file with a hole: ", err)
+		t.Skip("no room for a file with a hole; let TMPDIR name a folder on a file system that has holes: ", err)
 	}
 	if _, err := ReadFile(path, Proto); !errors.Is(err, Err) {
 		t.Error(err)
