@@ -380,7 +380,7 @@ func benchmarkConv(b *testing.B, k *Rung, c *Conv, method ConvMethod) {
 	if work.Scratch > 0 {
 		m.Scratch = unsafe.Pointer(&alignedBytes(work.Scratch)[0])
 	}
-	name := fmt.Sprintf("%s/%v/%dx%dx%dto%dk%ds%dg%d", k.Name, method, c.In.C, c.In.H, c.In.W, c.Out.C, c.KernelH, c.StrideH, c.Group)
+	name := fmt.Sprintf("%s/%v/%dx%dx%dto%dk%ds%dd%dg%d", k.Name, method, c.In.C, c.In.H, c.In.W, c.Out.C, c.KernelH, c.StrideH, c.DilationH, c.Group)
 	b.Run(name, func(b *testing.B) {
 		best := time.Hour // the minimum is the least disturbed by other load
 		for b.Loop() {

@@ -14,6 +14,12 @@ import "fmt"
 // tiles as pixels, on the register tiles that other convolutions use. Six planes, those of a
 // column of the 6x6 numbers, are a stripe.
 //
+// If a convolution is dilated, the pixels of a tile are as far apart as its taps: the rows and
+// columns of a picture fall into as many sets as the dilation says, and tiles are cut within
+// a set. At a dilation of 2 a row of 9 pixels is cut into
+//
+//	1 2 1 2 1 2 1 2 3       1: columns 0 2 4 6; 2: columns 1 3 5 7; 3: column 8
+//
 // Weights are stored untransformed and are transformed in each pass, because transformed
 // weights are up to four times as large and would take longer to come from beyond the core's
 // caches.
@@ -22,24 +28,25 @@ import "fmt"
 // transformed input and output of a pass (its sides) lie in a room of channel blocks, with
 // the tiles as pixels.
 type winogradConv struct {
-	conv        Conv
-	weights     *ConvWeights
-	unit        winogradUnit
-	planes      int // numbers of a transformed tile: 36, or 16 of F(2x2, 3x3)
-	stripes     int // columns of a transformed tile, and numbers in each column: 6 or 4
-	tile        convTile
-	rung        *Rung
-	steps       []convStep // over the channels of one plane, followed by the first again
-	blockSteps  int        // see convArgs.BlockSteps
-	kBlocks     int        // runs of input channels whose weights are transformed together
-	weightPlane int        // bytes of a plane of the transformed weights of a column and a K-block
-	stripesEach int        // stripes whose weights are transformed together
-	whole       bool       // a chunk computes all stripes of a column of output channels
-	passes      []winogradPass
-	block       int // bytes from one channel block of a transformed plane to the next
-	in, out     int // bytes from one transformed plane to the next, in the input and in the output
-	low, high   float32
-	rest        Activation // the activation that the transform does not apply itself
+	conv         Conv
+	weights      *ConvWeights
+	unit         winogradUnit
+	down, across []winogradCut // of a picture into rows and columns of tiles
+	planes       int           // numbers of a transformed tile: 36, or 16 of F(2x2, 3x3)
+	stripes      int           // columns of a transformed tile, and numbers in each column: 6 or 4
+	tile         convTile
+	rung         *Rung
+	steps        []convStep // over the channels of one plane, followed by the first again
+	blockSteps   int        // see convArgs.BlockSteps
+	kBlocks      int        // runs of input channels whose weights are transformed together
+	weightPlane  int        // bytes of a plane of the transformed weights of a column and a K-block
+	stripesEach  int        // stripes whose weights are transformed together
+	whole        bool       // a chunk computes all stripes of a column of output channels
+	passes       []winogradPass
+	block        int // bytes from one channel block of a transformed plane to the next
+	in, out      int // bytes from one transformed plane to the next, in the input and in the output
+	low, high    float32
+	rest         Activation // the activation that the transform does not apply itself
 }
 
 // winogradPass is a run of tiles that are transformed together.
@@ -64,6 +71,20 @@ type winogradGroup struct {
 	height, width int    // of the outputs inside
 	rows, columns [6]int // see winogradArgs
 	positions     []winogradPosition
+}
+
+// winogradCut is a row of tiles, or a column of them: where it begins, and how many of its
+// outputs, at most the tile's side, are inside the picture.
+type winogradCut struct{ at, outputs int }
+
+// winogradCuts cuts the outputs of one dimension into tiles of side, from the first on.
+func winogradCuts(outputs, dilation, side int) (cuts []winogradCut) {
+	for at := 0; at < outputs; at += dilation * side {
+		for i := at; i < min(at+dilation, outputs); i++ {
+			cuts = append(cuts, winogradCut{i, min(side, (outputs-i+dilation-1)/dilation)})
+		}
+	}
+	return cuts
 }
 
 // winogradRun is a run of numbers that a part writes in every block.
@@ -98,7 +119,7 @@ const (
 // winogradFits returns an error if a convolution cannot be computed in Winograd's
 // form.
 func (c *Conv) winogradFits() error {
-	if c.KernelH != 3 || c.KernelW != 3 || c.StrideH != 1 || c.StrideW != 1 || c.DilationH != 1 || c.DilationW != 1 || c.Group != 1 ||
+	if c.KernelH != 3 || c.KernelW != 3 || c.StrideH != 1 || c.StrideW != 1 || c.Group != 1 ||
 		!c.In.Format.blockedF32() || c.Out.Format != c.In.Format {
 		return fmt.Errorf("%v: not a convolution for Winograd's form", c)
 	}
@@ -121,8 +142,8 @@ func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error)
 	unit := r.winograd(w.block, m)
 	s := &winogradConv{conv: *c, weights: w, unit: unit, planes: unit.planes(), stripes: unit.stripes(), tile: r.lanes(w.block.Channels()).ConvTile, rung: r}
 	s.low, s.high, s.rest = c.Act.limits()
-	across, down := s.tiles()
-	if unit.few != nil && across*down <= winogradFewTiles {
+	s.down, s.across = winogradCuts(c.Out.H, c.DilationH, unit.side), winogradCuts(c.Out.W, c.DilationW, unit.side)
+	if unit.few != nil && s.tiles() <= winogradFewTiles {
 		return s.few(), nil
 	}
 	most, together := s.chooseWay()
@@ -208,15 +229,10 @@ func (s *winogradConv) cutChannels(together bool) {
 }
 
 // many reports whether one picture has too many tiles to stay in L2.
-func (s *winogradConv) many() bool {
-	across, down := s.tiles()
-	return across*down >= winogradMany
-}
+func (s *winogradConv) many() bool { return s.tiles() >= winogradMany }
 
 // tiles is the number of tiles of a picture.
-func (s *winogradConv) tiles() (across, down int) {
-	return (s.conv.Out.W + s.unit.side - 1) / s.unit.side, (s.conv.Out.H + s.unit.side - 1) / s.unit.side
-}
+func (s *winogradConv) tiles() int { return len(s.down) * len(s.across) }
 
 // kBlock returns the range of channel blocks of K-block i.
 func (s *winogradConv) kBlock(i int) (b0, b1 int) {
@@ -231,8 +247,7 @@ func oddLines(n int) int { return ((n+63)/64 | 1) * 64 }
 // layTiles cuts the tiles of all pictures into passes of nearly equal size.
 func (s *winogradConv) layTiles(most int, together bool) {
 	c := &s.conv
-	across, down := s.tiles()
-	all := c.Out.N * across * down
+	all := c.Out.N * s.tiles()
 	n := (all + most - 1) / most
 	per := (all + n - 1) / n
 	pixel := s.weights.block.PixelBytes()
@@ -263,36 +278,52 @@ func (s *winogradConv) layTiles(most int, together bool) {
 // part returns tiles [t0, t1) of a pass that begins with tile first.
 func (s *winogradConv) part(first, t0, t1 int) winogradPart {
 	c := &s.conv
-	side := s.unit.side
-	across, down := s.tiles()
 	part := winogradPart{tiles: t1 - t0}
 	for t := t0; t < t1; t++ {
-		n, y, x := t/(across*down), t/across%down*side, t%across*side
-		height, width := min(side, c.Out.H-y), min(side, c.Out.W-x)
+		n, column := t/s.tiles(), t%len(s.across)
+		down, across := s.down[t%s.tiles()/len(s.across)], s.across[column]
+		y, x := down.at, across.at
 		p := winogradPosition{Tile: (t - first) * s.weights.block.PixelBytes(),
 			In: n*c.In.Image + c.In.Pixel(y-c.PadTop, x-c.PadLeft), Out: n*c.Out.Image + c.Out.Pixel(y, x)}
 		if c.Residual != nil {
 			p.Residual = n*c.Residual.Image + c.Residual.Pixel(y, x)
 		}
-		g := part.group(height, width, &c.In)
+		g := part.group(down.outputs, across.outputs, c)
 		g.positions = append(g.positions, p)
-		if x+side >= c.Out.W {
-			part.ends = append(part.ends, winogradEnd{n, y, y + height})
-		}
-		if s.rest.Kind != Identity && (t == t0 || x == 0) {
-			run := min((t1-t)*side, c.Out.W-x)
-			for r := range height {
-				part.runs = append(part.runs, winogradRun{p.Out + r*c.Out.Pitch*c.Out.Format.PixelBytes(), run * c.Out.Format.Channels()})
+		for i := range down.outputs {
+			row := y + i*c.DilationH
+			if column == len(s.across)-1 {
+				part.end(n, row)
+			}
+			switch at := n*c.Out.Image + c.Out.Pixel(row, x); {
+			case s.rest.Kind == Identity:
+			case c.DilationW > 1: // tiles of several sets take turns
+				for range across.outputs {
+					part.runs = append(part.runs, winogradRun{at, c.Out.Format.Channels()})
+					at += c.DilationW * c.Out.Format.PixelBytes()
+				}
+			case t == t0 || column == 0:
+				pixels := min((t1-t)*s.unit.side, c.Out.W-x)
+				part.runs = append(part.runs, winogradRun{at, pixels * c.Out.Format.Channels()})
 			}
 		}
 	}
 	return part
 }
 
+// end adds row y of picture n to the rows whose ends a part writes.
+func (p *winogradPart) end(n, y int) {
+	if last := len(p.ends) - 1; last >= 0 && p.ends[last].n == n && p.ends[last].y1 == y {
+		p.ends[last].y1++
+		return
+	}
+	p.ends = append(p.ends, winogradEnd{n, y, y + 1})
+}
+
 // group finds or makes the group of tiles of that size. Reads beyond the pixels on
 // which the wanted outputs depend are redirected to the last of these: the values
 // do not matter, but must be finite.
-func (p *winogradPart) group(height, width int, in *Layout) *winogradGroup {
+func (p *winogradPart) group(height, width int, c *Conv) *winogradGroup {
 	for i := range p.groups {
 		if g := &p.groups[i]; g.height == height && g.width == width {
 			return g
@@ -300,8 +331,8 @@ func (p *winogradPart) group(height, width int, in *Layout) *winogradGroup {
 	}
 	g := winogradGroup{height: height, width: width}
 	for i := range 6 {
-		g.rows[i] = min(i, height+1) * in.Pitch * in.Format.PixelBytes()
-		g.columns[i] = min(i, width+1) * in.Format.PixelBytes()
+		g.rows[i] = min(i, height+1) * c.DilationH * c.In.Pitch * c.In.Format.PixelBytes()
+		g.columns[i] = min(i, width+1) * c.DilationW * c.In.Format.PixelBytes()
 	}
 	p.groups = append(p.groups, g)
 	return &p.groups[len(p.groups)-1]

@@ -120,7 +120,7 @@ func winogradOutput(lanes int, a *winogradArgs) {
 // putRow writes lane l of row y of the tile at p, after adding bias and residual.
 func (a *winogradArgs) putRow(p *winogradPosition, y, lanes, l int, row []float32, bias float32) {
 	for x, v := range row {
-		at := 4 * (x*lanes + l)
+		at := x*a.OutColumn + 4*l
 		v += bias
 		if a.Residual != nil {
 			v += *(*float32)(unsafe.Add(a.Residual, p.Residual+y*a.ResidualRow+at))

@@ -238,14 +238,15 @@ func (s *winogradConv) multiply(a *convArgs, p *winogradPass, in, out unsafe.Poi
 func (s *winogradConv) finish(f *frame, m *Memory, p *winogradPart, products unsafe.Pointer, b0, b1 int) {
 	a, out := &f.winograd, &s.conv.Out
 	a.Plane, a.Scratch = s.out, f.strips(0)[0]
-	a.OutRow = out.Pitch * out.Format.PixelBytes()
+	pixel := out.Format.PixelBytes()
+	a.OutRow, a.OutColumn = s.conv.DilationH*out.Pitch*pixel, s.conv.DilationW*pixel
 	a.Low, a.High = s.low, s.high
 	for b := b0; b < b1; b++ {
 		to := unsafe.Add(m.Out, b*out.Block)
 		a.In, a.Out = unsafe.Add(products, (b-b0)*s.block), to
 		a.Bias = unsafe.Pointer(&s.weights.bias[b*out.Format.Channels()])
 		if r := s.conv.Residual; r != nil {
-			a.Residual, a.ResidualRow = unsafe.Add(m.Residual, b*r.Block), r.Pitch*r.Format.PixelBytes()
+			a.Residual, a.ResidualRow = unsafe.Add(m.Residual, b*r.Block), s.conv.DilationH*r.Pitch*pixel
 		}
 		for i := range p.groups {
 			g := &p.groups[i]

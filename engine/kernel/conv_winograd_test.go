@@ -19,6 +19,11 @@ var winogradCases = []convCase{
 	{why: "few tiles", n: 3, cin: 37, h: 7, w: 8, cout: 50, residual: true, act: relu},
 	{why: "few tiles of more pictures than a chunk has room for", n: 70, cin: 3, h: 2, w: 6, cout: 17},
 	{why: "passes that all cores share", cin: 32, h: 58, w: 61, cout: 230},
+	{why: "dilated", n: 2, cin: 21, h: 14, w: 15, cout: 19, dh: 2, dw: 3, residual: true, act: relu},
+	{why: "dilated, smaller than the dilation", cin: 40, h: 5, w: 3, cout: 50, dh: 6, dw: 4},
+	{why: "dilated, activated pixel by pixel", n: 2, cin: 20, h: 17, w: 61, cout: 40, dh: 1, dw: 4, act: Activation{Kind: HardSwish}},
+	{why: "dilated rows, activated in runs", cin: 20, h: 61, w: 17, cout: 40, dh: 5, dw: 1, act: Activation{Kind: Silu}},
+	{why: "dilated, few tiles", n: 3, cin: 37, h: 7, w: 8, cout: 50, dh: 2, dw: 2, residual: true, act: relu},
 }
 
 // winogradBound is the largest error of a number, relative to the sum of the magnitudes of
@@ -30,7 +35,9 @@ func TestWinograd(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, test := range winogradCases {
 			for _, f := range []Format{F32x8, F32x16} {
-				test.kh, test.kw, test.pads = 3, 3, [4]int{1, 1, 1, 1}
+				test.kh, test.kw = 3, 3
+				dh, dw := orOne(test.dh), orOne(test.dw)
+				test.pads = [4]int{dh, dw, dh, dw}
 				t.Run(fmt.Sprintf("%s %v", test.why, f), func(t *testing.T) {
 					testConv(t, k, test.conv(f, f), ConvWinograd, winogradBound)
 					testConv(t, k, test.conv(f, f), ConvSmallWinograd, winogradBound)
@@ -40,8 +47,8 @@ func TestWinograd(t *testing.T) {
 	})
 }
 
-// TestWinogradEverySize tests all sizes of partial tiles and all paddings, so that no reads
-// beyond the halo are missed.
+// TestWinogradEverySize tests all sizes of partial tiles and all paddings, also with tiles of
+// every second row and third column, so that no reads beyond the halo are missed.
 func TestWinogradEverySize(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for h := 3; h <= 9; h++ {
@@ -50,6 +57,11 @@ func TestWinogradEverySize(t *testing.T) {
 					c := convCase{cin: 5, h: h, w: w, cout: 3 * f.Channels(), kh: 3, kw: 3, pads: [4]int{h % 3, w % 2, w % 3, h % 2}, residual: true, act: relu}
 					testConv(t, k, c.conv(f, f), ConvWinograd, winogradBound)
 					testConv(t, k, c.conv(f, f), ConvSmallWinograd, winogradBound)
+					if h >= 5 && w >= 7 {
+						c.dh, c.dw = 2, 3
+						testConv(t, k, c.conv(f, f), ConvWinograd, winogradBound)
+						testConv(t, k, c.conv(f, f), ConvSmallWinograd, winogradBound)
+					}
 				}
 			}
 		}
@@ -171,7 +183,6 @@ func TestWinogradRefuses(t *testing.T) {
 	for why, test := range map[string]convCase{
 		"stride": {cin: 16, h: 9, w: 9, cout: 16, kh: 3, kw: 3, sh: 2, sw: 2},
 		"kernel": {cin: 16, h: 9, w: 9, cout: 16, kh: 5, kw: 5},
-		"dilate": {cin: 16, h: 9, w: 9, cout: 16, kh: 3, kw: 3, dh: 2, dw: 2},
 		"groups": {cin: 16, h: 9, w: 9, cout: 16, kh: 3, kw: 3, group: 2},
 	} {
 		c := test.conv(k.Block, k.Block)
@@ -192,6 +203,12 @@ var winogradBenchmarks = []convCase{
 	{cin: 256, h: 56, w: 56, cout: 256},
 	{cin: 512, h: 28, w: 28, cout: 512},
 	{cin: 512, h: 14, w: 14, cout: 512},
+	{cin: 256, h: 65, w: 65, cout: 256, dh: 2, dw: 2},
+	{cin: 512, h: 65, w: 65, cout: 512, dh: 4, dw: 4},
+	{cin: 512, h: 33, w: 33, cout: 512, dh: 4, dw: 4},
+	{cin: 512, h: 19, w: 19, cout: 1024, dh: 6, dw: 6},
+	{cin: 256, h: 33, w: 33, cout: 256, dh: 12, dw: 12},
+	{cin: 64, h: 28, w: 28, cout: 64, dh: 8, dw: 8},
 }
 
 func BenchmarkWinograd(b *testing.B) {
@@ -200,8 +217,10 @@ func BenchmarkWinograd(b *testing.B) {
 			continue
 		}
 		for _, test := range winogradBenchmarks {
-			test.kh, test.kw, test.pads = 3, 3, [4]int{1, 1, 1, 1}
+			dh, dw := orOne(test.dh), orOne(test.dw)
+			test.kh, test.kw, test.pads = 3, 3, [4]int{dh, dw, dh, dw}
 			c := test.conv(k.Block, k.Block)
+			benchmarkConv(b, k, &c, ConvDirect)
 			benchmarkConv(b, k, &c, ConvWinograd)
 			benchmarkConv(b, k, &c, ConvSmallWinograd)
 		}

@@ -163,9 +163,10 @@ func (s *winogradConv) spans(p *winogradPart) (reads, writes RowSpan) {
 	}
 	var rows RowSpan
 	for i := range p.groups {
-		for _, at := range p.groups[i].positions {
+		g := &p.groups[i]
+		for _, at := range g.positions {
 			y := c.Out.row(at.Out)
-			rows = rows.with(RowSpan{y, min(y+s.unit.side, c.Out.H)})
+			rows = rows.with(RowSpan{y, y + (g.height-1)*c.DilationH + 1})
 		}
 	}
 	return c.reads(rows), c.Out.around(rows)

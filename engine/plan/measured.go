@@ -33,6 +33,7 @@ type trial struct {
 	cin     int
 	cout    int
 	h, w    int
+	dilated [2]int
 }
 
 const (
@@ -52,7 +53,7 @@ const (
 // fastest.
 func (b *builder) fastestMethod(c *kernel.Conv, methods []kernel.ConvMethod) (kernel.ConvMethod, error) {
 	c = onePicture(c) // in detectors the number of pictures differs from run to run
-	t := trial{b.opt.Rung.Name, c.In.Format, c.Out.Format, c.In.C, c.Out.C, c.Out.H, c.Out.W}
+	t := trial{b.opt.Rung.Name, c.In.Format, c.Out.Format, c.In.C, c.Out.C, c.Out.H, c.Out.W, [2]int{c.DilationH, c.DilationW}}
 	if m, ok := measured.Load(t); ok {
 		return m.(kernel.ConvMethod), nil
 	}

@@ -8,7 +8,8 @@ import "github.com/visionzoo/vision/engine/kernel"
 // have too few tiles of 4x4 outputs to pay for transforming 36 sets of weights, but enough
 // tiles of 2x2 outputs for 16 sets. On maps of up to 8x8, which are four tiles of 4x4, a
 // kernel of AVX-512 transforms the weights in registers (kernel's winogradFew), which is
-// faster than both.
+// faster than both. Dilated kernels have their tiles on every second row and column, or every
+// third; on a map that is not much larger than the dilation, most of a tile is outside.
 //
 // The rms error of Winograd's form is up to 3.5e-6 of the rms of a layer's output,
 // four times that of the direct form and a third of what is allowed for the tile
@@ -16,12 +17,15 @@ import "github.com/visionzoo/vision/engine/kernel"
 // strict float32 uses it too.
 func candidates(c *kernel.Conv) []kernel.ConvMethod {
 	side, channels := min(c.Out.H, c.Out.W), min(c.In.C, c.Out.C)
+	inside := inTiles(c)
 	switch {
-	case side >= 20 && channels >= 32:
+	case inside < 1./3:
+		return nil
+	case side >= 20 && channels >= 32 && inside >= mostInside:
 		return []kernel.ConvMethod{kernel.ConvWinograd}
 	case side >= 20 && channels >= 16, side >= 12 && channels >= 48:
 		return []kernel.ConvMethod{kernel.ConvWinograd, kernel.ConvDirect}
-	case side >= 6 && max(c.Out.H, c.Out.W) <= 8 && channels >= 64 && c.In.Format == kernel.F32x16:
+	case side >= 6 && max(c.Out.H, c.Out.W) <= 8 && channels >= 64 && inside >= 0.5 && c.In.Format == kernel.F32x16:
 		return []kernel.ConvMethod{kernel.ConvWinograd}
 	case side >= 5 && channels >= 64:
 		return []kernel.ConvMethod{kernel.ConvSmallWinograd, kernel.ConvDirect}
@@ -29,12 +33,28 @@ func candidates(c *kernel.Conv) []kernel.ConvMethod {
 	return nil
 }
 
+// mostInside is the share of the outputs of tiles inside the picture that maps from 20x20 on
+// have without dilation, or more.
+const mostInside = 0.7
+
+// inTiles returns which share of the outputs of all tiles of 4x4 is inside the picture.
+func inTiles(c *kernel.Conv) float64 {
+	share := func(outputs, dilation int) float64 {
+		tiles := 0
+		for i := range min(outputs, dilation) { // output i and every dilation-th after it
+			tiles += ((outputs-i-1)/dilation + 4) / 4
+		}
+		return float64(outputs) / float64(4*tiles)
+	}
+	return share(c.Out.H, c.DilationH) * share(c.Out.W, c.DilationW)
+}
+
 // beatsPairs reports whether Winograd's form in float32 is faster than VDPBF16PS, which computes
 // two products in the time of one: on a map of so many tiles of 4x4 outputs that 36 products in
 // place of 144 pay for the transforms. AMX is faster still.
 func (b *builder) beatsPairs(c *kernel.Conv) bool {
 	return !b.opt.Rung.Pays(kernel.Split32) && c.KernelH == 3 && c.KernelW == 3 && c.Group == 1 &&
-		c.StrideH*c.StrideW*c.DilationH*c.DilationW == 1 && min(c.Out.H, c.Out.W) >= 20 && min(c.In.C, c.Out.C) >= 16
+		c.StrideH*c.StrideW == 1 && min(c.Out.H, c.Out.W) >= 20 && min(c.In.C, c.Out.C) >= 16 && inTiles(c) >= mostInside
 }
 
 // method chooses the method of a convolution that does not run on the tile unit, by

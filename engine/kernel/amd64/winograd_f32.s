@@ -420,7 +420,8 @@ TEXT ·WinogradOutputAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
 	// AX arguments, R8 tile, R9 tiles left, SI products, then residual, DI output,
-	// DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch.
+	// DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch,
+	// CX and R15 bytes between columns and three times that.
 	MOVL         $0x40000000, CX
 	VMOVD        CX, X8
 	VBROADCASTSS X8, Z8
@@ -442,6 +443,8 @@ TEXT ·WinogradOutputAVX512(SB), NOSPLIT, $0-8
 	MOVQ         Winograd_ResidualRow+0(AX), R11
 	MOVQ         Winograd_Width+0(AX), R12
 	MOVQ         Winograd_Residual+0(AX), R13
+	MOVQ         Winograd_OutColumn+0(AX), CX
+	LEAQ         (CX)(CX*2), R15
 
 tile:
 	MOVQ        Winograd_In+0(AX), SI
@@ -631,13 +634,13 @@ tile:
 	VADDPS      (SI), Z0, Z0
 	CMPQ        R12, $+1
 	JLE         store0
-	VADDPS      64(SI), Z1, Z1
+	VADDPS      (SI)(CX*1), Z1, Z1
 	CMPQ        R12, $+2
 	JLE         store0
-	VADDPS      128(SI), Z6, Z6
+	VADDPS      (SI)(CX*2), Z6, Z6
 	CMPQ        R12, $+3
 	JLE         store0
-	VADDPS      192(SI), Z5, Z5
+	VADDPS      (SI)(R15*1), Z5, Z5
 
 store0:
 	VMAXPS  Z0, Z12, Z0
@@ -647,17 +650,17 @@ store0:
 	JLE     stored0
 	VMAXPS  Z1, Z12, Z1
 	VMINPS  Z1, Z13, Z1
-	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z1, (DI)(CX*1)
 	CMPQ    R12, $+2
 	JLE     stored0
 	VMAXPS  Z6, Z12, Z6
 	VMINPS  Z6, Z13, Z6
-	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z6, (DI)(CX*2)
 	CMPQ    R12, $+3
 	JLE     stored0
 	VMAXPS  Z5, Z12, Z5
 	VMINPS  Z5, Z13, Z5
-	VMOVUPS Z5, 192(DI)
+	VMOVUPS Z5, (DI)(R15*1)
 
 stored0:
 	ADDQ        R10, DI
@@ -689,13 +692,13 @@ stored0:
 	VADDPS      (SI), Z0, Z0
 	CMPQ        R12, $+1
 	JLE         store1
-	VADDPS      64(SI), Z1, Z1
+	VADDPS      (SI)(CX*1), Z1, Z1
 	CMPQ        R12, $+2
 	JLE         store1
-	VADDPS      128(SI), Z6, Z6
+	VADDPS      (SI)(CX*2), Z6, Z6
 	CMPQ        R12, $+3
 	JLE         store1
-	VADDPS      192(SI), Z5, Z5
+	VADDPS      (SI)(R15*1), Z5, Z5
 
 store1:
 	VMAXPS  Z0, Z12, Z0
@@ -705,17 +708,17 @@ store1:
 	JLE     stored1
 	VMAXPS  Z1, Z12, Z1
 	VMINPS  Z1, Z13, Z1
-	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z1, (DI)(CX*1)
 	CMPQ    R12, $+2
 	JLE     stored1
 	VMAXPS  Z6, Z12, Z6
 	VMINPS  Z6, Z13, Z6
-	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z6, (DI)(CX*2)
 	CMPQ    R12, $+3
 	JLE     stored1
 	VMAXPS  Z5, Z12, Z5
 	VMINPS  Z5, Z13, Z5
-	VMOVUPS Z5, 192(DI)
+	VMOVUPS Z5, (DI)(R15*1)
 
 stored1:
 	ADDQ        R10, DI
@@ -747,13 +750,13 @@ stored1:
 	VADDPS      (SI), Z0, Z0
 	CMPQ        R12, $+1
 	JLE         store2
-	VADDPS      64(SI), Z1, Z1
+	VADDPS      (SI)(CX*1), Z1, Z1
 	CMPQ        R12, $+2
 	JLE         store2
-	VADDPS      128(SI), Z6, Z6
+	VADDPS      (SI)(CX*2), Z6, Z6
 	CMPQ        R12, $+3
 	JLE         store2
-	VADDPS      192(SI), Z5, Z5
+	VADDPS      (SI)(R15*1), Z5, Z5
 
 store2:
 	VMAXPS  Z0, Z12, Z0
@@ -763,17 +766,17 @@ store2:
 	JLE     stored2
 	VMAXPS  Z1, Z12, Z1
 	VMINPS  Z1, Z13, Z1
-	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z1, (DI)(CX*1)
 	CMPQ    R12, $+2
 	JLE     stored2
 	VMAXPS  Z6, Z12, Z6
 	VMINPS  Z6, Z13, Z6
-	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z6, (DI)(CX*2)
 	CMPQ    R12, $+3
 	JLE     stored2
 	VMAXPS  Z5, Z12, Z5
 	VMINPS  Z5, Z13, Z5
-	VMOVUPS Z5, 192(DI)
+	VMOVUPS Z5, (DI)(R15*1)
 
 stored2:
 	ADDQ        R10, DI
@@ -805,13 +808,13 @@ stored2:
 	VADDPS      (SI), Z0, Z0
 	CMPQ        R12, $+1
 	JLE         store3
-	VADDPS      64(SI), Z1, Z1
+	VADDPS      (SI)(CX*1), Z1, Z1
 	CMPQ        R12, $+2
 	JLE         store3
-	VADDPS      128(SI), Z6, Z6
+	VADDPS      (SI)(CX*2), Z6, Z6
 	CMPQ        R12, $+3
 	JLE         store3
-	VADDPS      192(SI), Z5, Z5
+	VADDPS      (SI)(R15*1), Z5, Z5
 
 store3:
 	VMAXPS  Z0, Z12, Z0
@@ -821,17 +824,17 @@ store3:
 	JLE     stored3
 	VMAXPS  Z1, Z12, Z1
 	VMINPS  Z1, Z13, Z1
-	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z1, (DI)(CX*1)
 	CMPQ    R12, $+2
 	JLE     stored3
 	VMAXPS  Z6, Z12, Z6
 	VMINPS  Z6, Z13, Z6
-	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z6, (DI)(CX*2)
 	CMPQ    R12, $+3
 	JLE     stored3
 	VMAXPS  Z5, Z12, Z5
 	VMINPS  Z5, Z13, Z5
-	VMOVUPS Z5, 192(DI)
+	VMOVUPS Z5, (DI)(R15*1)
 
 stored3:
 	ADDQ R10, DI
@@ -1302,7 +1305,8 @@ TEXT ·SmallWinogradOutputAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
 	// AX arguments, R8 tile, R9 tiles left, SI products, then residual, DI output,
-	// DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch.
+	// DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch,
+	// CX and R15 bytes between columns and three times that.
 	MOVL         $0x40000000, CX
 	VMOVD        CX, X8
 	VBROADCASTSS X8, Z8
@@ -1324,6 +1328,8 @@ TEXT ·SmallWinogradOutputAVX512(SB), NOSPLIT, $0-8
 	MOVQ         Winograd_ResidualRow+0(AX), R11
 	MOVQ         Winograd_Width+0(AX), R12
 	MOVQ         Winograd_Residual+0(AX), R13
+	MOVQ         Winograd_OutColumn+0(AX), CX
+	LEAQ         (CX)(CX*2), R15
 
 tile:
 	MOVQ    Winograd_In+0(AX), SI
@@ -1403,7 +1409,7 @@ tile:
 	VADDPS  (SI), Z0, Z0
 	CMPQ    R12, $+1
 	JLE     store0
-	VADDPS  64(SI), Z1, Z1
+	VADDPS  (SI)(CX*1), Z1, Z1
 
 store0:
 	VMAXPS  Z0, Z12, Z0
@@ -1413,7 +1419,7 @@ store0:
 	JLE     stored0
 	VMAXPS  Z1, Z12, Z1
 	VMINPS  Z1, Z13, Z1
-	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z1, (DI)(CX*1)
 
 stored0:
 	ADDQ    R10, DI
@@ -1435,7 +1441,7 @@ stored0:
 	VADDPS  (SI), Z0, Z0
 	CMPQ    R12, $+1
 	JLE     store1
-	VADDPS  64(SI), Z1, Z1
+	VADDPS  (SI)(CX*1), Z1, Z1
 
 store1:
 	VMAXPS  Z0, Z12, Z0
@@ -1445,7 +1451,7 @@ store1:
 	JLE     stored1
 	VMAXPS  Z1, Z12, Z1
 	VMINPS  Z1, Z13, Z1
-	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z1, (DI)(CX*1)
 
 stored1:
 	ADDQ R10, DI
@@ -2033,7 +2039,8 @@ TEXT ·WinogradOutputAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
 	// AX arguments, R8 tile, R9 tiles left, SI products, then residual, DI output,
-	// DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch.
+	// DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch,
+	// CX and R15 bytes between columns and three times that.
 	MOVL         $0x40000000, CX
 	VMOVD        CX, X8
 	VBROADCASTSS X8, Y8
@@ -2055,6 +2062,8 @@ TEXT ·WinogradOutputAVX2(SB), NOSPLIT, $0-8
 	MOVQ         Winograd_ResidualRow+0(AX), R11
 	MOVQ         Winograd_Width+0(AX), R12
 	MOVQ         Winograd_Residual+0(AX), R13
+	MOVQ         Winograd_OutColumn+0(AX), CX
+	LEAQ         (CX)(CX*2), R15
 
 tile:
 	MOVQ        Winograd_In+0(AX), SI
@@ -2244,13 +2253,13 @@ tile:
 	VADDPS      (SI), Y0, Y0
 	CMPQ        R12, $+1
 	JLE         store0
-	VADDPS      32(SI), Y1, Y1
+	VADDPS      (SI)(CX*1), Y1, Y1
 	CMPQ        R12, $+2
 	JLE         store0
-	VADDPS      64(SI), Y6, Y6
+	VADDPS      (SI)(CX*2), Y6, Y6
 	CMPQ        R12, $+3
 	JLE         store0
-	VADDPS      96(SI), Y5, Y5
+	VADDPS      (SI)(R15*1), Y5, Y5
 
 store0:
 	VMAXPS  Y0, Y12, Y0
@@ -2260,17 +2269,17 @@ store0:
 	JLE     stored0
 	VMAXPS  Y1, Y12, Y1
 	VMINPS  Y1, Y13, Y1
-	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y1, (DI)(CX*1)
 	CMPQ    R12, $+2
 	JLE     stored0
 	VMAXPS  Y6, Y12, Y6
 	VMINPS  Y6, Y13, Y6
-	VMOVUPS Y6, 64(DI)
+	VMOVUPS Y6, (DI)(CX*2)
 	CMPQ    R12, $+3
 	JLE     stored0
 	VMAXPS  Y5, Y12, Y5
 	VMINPS  Y5, Y13, Y5
-	VMOVUPS Y5, 96(DI)
+	VMOVUPS Y5, (DI)(R15*1)
 
 stored0:
 	ADDQ        R10, DI
@@ -2302,13 +2311,13 @@ stored0:
 	VADDPS      (SI), Y0, Y0
 	CMPQ        R12, $+1
 	JLE         store1
-	VADDPS      32(SI), Y1, Y1
+	VADDPS      (SI)(CX*1), Y1, Y1
 	CMPQ        R12, $+2
 	JLE         store1
-	VADDPS      64(SI), Y6, Y6
+	VADDPS      (SI)(CX*2), Y6, Y6
 	CMPQ        R12, $+3
 	JLE         store1
-	VADDPS      96(SI), Y5, Y5
+	VADDPS      (SI)(R15*1), Y5, Y5
 
 store1:
 	VMAXPS  Y0, Y12, Y0
@@ -2318,17 +2327,17 @@ store1:
 	JLE     stored1
 	VMAXPS  Y1, Y12, Y1
 	VMINPS  Y1, Y13, Y1
-	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y1, (DI)(CX*1)
 	CMPQ    R12, $+2
 	JLE     stored1
 	VMAXPS  Y6, Y12, Y6
 	VMINPS  Y6, Y13, Y6
-	VMOVUPS Y6, 64(DI)
+	VMOVUPS Y6, (DI)(CX*2)
 	CMPQ    R12, $+3
 	JLE     stored1
 	VMAXPS  Y5, Y12, Y5
 	VMINPS  Y5, Y13, Y5
-	VMOVUPS Y5, 96(DI)
+	VMOVUPS Y5, (DI)(R15*1)
 
 stored1:
 	ADDQ        R10, DI
@@ -2360,13 +2369,13 @@ stored1:
 	VADDPS      (SI), Y0, Y0
 	CMPQ        R12, $+1
 	JLE         store2
-	VADDPS      32(SI), Y1, Y1
+	VADDPS      (SI)(CX*1), Y1, Y1
 	CMPQ        R12, $+2
 	JLE         store2
-	VADDPS      64(SI), Y6, Y6
+	VADDPS      (SI)(CX*2), Y6, Y6
 	CMPQ        R12, $+3
 	JLE         store2
-	VADDPS      96(SI), Y5, Y5
+	VADDPS      (SI)(R15*1), Y5, Y5
 
 store2:
 	VMAXPS  Y0, Y12, Y0
@@ -2376,17 +2385,17 @@ store2:
 	JLE     stored2
 	VMAXPS  Y1, Y12, Y1
 	VMINPS  Y1, Y13, Y1
-	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y1, (DI)(CX*1)
 	CMPQ    R12, $+2
 	JLE     stored2
 	VMAXPS  Y6, Y12, Y6
 	VMINPS  Y6, Y13, Y6
-	VMOVUPS Y6, 64(DI)
+	VMOVUPS Y6, (DI)(CX*2)
 	CMPQ    R12, $+3
 	JLE     stored2
 	VMAXPS  Y5, Y12, Y5
 	VMINPS  Y5, Y13, Y5
-	VMOVUPS Y5, 96(DI)
+	VMOVUPS Y5, (DI)(R15*1)
 
 stored2:
 	ADDQ        R10, DI
@@ -2418,13 +2427,13 @@ stored2:
 	VADDPS      (SI), Y0, Y0
 	CMPQ        R12, $+1
 	JLE         store3
-	VADDPS      32(SI), Y1, Y1
+	VADDPS      (SI)(CX*1), Y1, Y1
 	CMPQ        R12, $+2
 	JLE         store3
-	VADDPS      64(SI), Y6, Y6
+	VADDPS      (SI)(CX*2), Y6, Y6
 	CMPQ        R12, $+3
 	JLE         store3
-	VADDPS      96(SI), Y5, Y5
+	VADDPS      (SI)(R15*1), Y5, Y5
 
 store3:
 	VMAXPS  Y0, Y12, Y0
@@ -2434,17 +2443,17 @@ store3:
 	JLE     stored3
 	VMAXPS  Y1, Y12, Y1
 	VMINPS  Y1, Y13, Y1
-	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y1, (DI)(CX*1)
 	CMPQ    R12, $+2
 	JLE     stored3
 	VMAXPS  Y6, Y12, Y6
 	VMINPS  Y6, Y13, Y6
-	VMOVUPS Y6, 64(DI)
+	VMOVUPS Y6, (DI)(CX*2)
 	CMPQ    R12, $+3
 	JLE     stored3
 	VMAXPS  Y5, Y12, Y5
 	VMINPS  Y5, Y13, Y5
-	VMOVUPS Y5, 96(DI)
+	VMOVUPS Y5, (DI)(R15*1)
 
 stored3:
 	ADDQ R10, DI
@@ -2915,7 +2924,8 @@ TEXT ·SmallWinogradOutputAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
 	// AX arguments, R8 tile, R9 tiles left, SI products, then residual, DI output,
-	// DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch.
+	// DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch,
+	// CX and R15 bytes between columns and three times that.
 	MOVL         $0x40000000, CX
 	VMOVD        CX, X8
 	VBROADCASTSS X8, Y8
@@ -2937,6 +2947,8 @@ TEXT ·SmallWinogradOutputAVX2(SB), NOSPLIT, $0-8
 	MOVQ         Winograd_ResidualRow+0(AX), R11
 	MOVQ         Winograd_Width+0(AX), R12
 	MOVQ         Winograd_Residual+0(AX), R13
+	MOVQ         Winograd_OutColumn+0(AX), CX
+	LEAQ         (CX)(CX*2), R15
 
 tile:
 	MOVQ    Winograd_In+0(AX), SI
@@ -3016,7 +3028,7 @@ tile:
 	VADDPS  (SI), Y0, Y0
 	CMPQ    R12, $+1
 	JLE     store0
-	VADDPS  32(SI), Y1, Y1
+	VADDPS  (SI)(CX*1), Y1, Y1
 
 store0:
 	VMAXPS  Y0, Y12, Y0
@@ -3026,7 +3038,7 @@ store0:
 	JLE     stored0
 	VMAXPS  Y1, Y12, Y1
 	VMINPS  Y1, Y13, Y1
-	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y1, (DI)(CX*1)
 
 stored0:
 	ADDQ    R10, DI
@@ -3048,7 +3060,7 @@ stored0:
 	VADDPS  (SI), Y0, Y0
 	CMPQ    R12, $+1
 	JLE     store1
-	VADDPS  32(SI), Y1, Y1
+	VADDPS  (SI)(CX*1), Y1, Y1
 
 store1:
 	VMAXPS  Y0, Y12, Y0
@@ -3058,7 +3070,7 @@ store1:
 	JLE     stored1
 	VMAXPS  Y1, Y12, Y1
 	VMINPS  Y1, Y13, Y1
-	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y1, (DI)(CX*1)
 
 stored1:
 	ADDQ R10, DI

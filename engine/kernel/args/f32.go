@@ -59,7 +59,8 @@ type Winograd struct {
 	Count, Plane                 int            // number of positions, at least 1; bytes between transformed planes
 	Scratch, Bias                unsafe.Pointer // 36 vectors; a vector
 	Rows, Columns                [6]int         // bytes from a tile's first input pixel to each row and column of it; Columns[0] is 0
-	OutRow, ResidualRow          int            // bytes between rows
+	OutRow, ResidualRow          int            // bytes between the tile's rows
+	OutColumn                    int            // bytes between its columns, in the output and in the residual
 	Height, Width                int            // size of the wanted part of the output, at least 1
 	Low, High                    float32        // the sum is clipped to these
 }

@@ -819,7 +819,7 @@ tile:
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,
 // R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of
-// the row, R9 R16 temporaries.
+// the row, R19 bytes between columns, R20 pixel, R9 R16 temporaries.
 TEXT ·WinogradOutput(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVW $0x40000000, R16
@@ -841,6 +841,7 @@ TEXT ·WinogradOutput(SB), NOSPLIT, $0-8
 	MOVD Winograd_Width(R0), R12
 	MOVD Winograd_Height(R0), R13
 	MOVD Winograd_Residual(R0), R14
+	MOVD Winograd_OutColumn(R0), R19
 
 tile:
 	MOVD Winograd_Bias(R0), R9
@@ -1031,40 +1032,48 @@ tile:
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	CBZ R14, store0_0
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	CMP $1, R12
 	BLE store0_0
-	WORD $0x3dc00a2e // ldr q14, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	CMP $2, R12
 	BLE store0_0
-	WORD $0x3dc0122e // ldr q14, [x17, #64]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
 	CMP $3, R12
 	BLE store0_0
-	WORD $0x3dc01a2e // ldr q14, [x17, #96]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
 
 store0_0:
+	MOVD R15, R20
 	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
 	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
-	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d800280 // str q0, [x20, #0]
 	CMP $1, R12
 	BLE stored0_0
+	ADD R19, R20
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x3d8009e1 // str q1, [x15, #32]
+	WORD $0x3d800281 // str q1, [x20, #0]
 	CMP $2, R12
 	BLE stored0_0
+	ADD R19, R20
 	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
 	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
-	WORD $0x3d8011e6 // str q6, [x15, #64]
+	WORD $0x3d800286 // str q6, [x20, #0]
 	CMP $3, R12
 	BLE stored0_0
+	ADD R19, R20
 	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
 	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
-	WORD $0x3d8019e5 // str q5, [x15, #96]
+	WORD $0x3d800285 // str q5, [x20, #0]
 
 stored0_0:
 	ADD R10, R15
@@ -1092,40 +1101,48 @@ stored0_0:
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	CBZ R14, store0_1
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	CMP $1, R12
 	BLE store0_1
-	WORD $0x3dc00a2e // ldr q14, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	CMP $2, R12
 	BLE store0_1
-	WORD $0x3dc0122e // ldr q14, [x17, #64]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
 	CMP $3, R12
 	BLE store0_1
-	WORD $0x3dc01a2e // ldr q14, [x17, #96]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
 
 store0_1:
+	MOVD R15, R20
 	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
 	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
-	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d800280 // str q0, [x20, #0]
 	CMP $1, R12
 	BLE stored0_1
+	ADD R19, R20
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x3d8009e1 // str q1, [x15, #32]
+	WORD $0x3d800281 // str q1, [x20, #0]
 	CMP $2, R12
 	BLE stored0_1
+	ADD R19, R20
 	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
 	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
-	WORD $0x3d8011e6 // str q6, [x15, #64]
+	WORD $0x3d800286 // str q6, [x20, #0]
 	CMP $3, R12
 	BLE stored0_1
+	ADD R19, R20
 	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
 	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
-	WORD $0x3d8019e5 // str q5, [x15, #96]
+	WORD $0x3d800285 // str q5, [x20, #0]
 
 stored0_1:
 	ADD R10, R15
@@ -1153,40 +1170,48 @@ stored0_1:
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	CBZ R14, store0_2
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	CMP $1, R12
 	BLE store0_2
-	WORD $0x3dc00a2e // ldr q14, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	CMP $2, R12
 	BLE store0_2
-	WORD $0x3dc0122e // ldr q14, [x17, #64]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
 	CMP $3, R12
 	BLE store0_2
-	WORD $0x3dc01a2e // ldr q14, [x17, #96]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
 
 store0_2:
+	MOVD R15, R20
 	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
 	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
-	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d800280 // str q0, [x20, #0]
 	CMP $1, R12
 	BLE stored0_2
+	ADD R19, R20
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x3d8009e1 // str q1, [x15, #32]
+	WORD $0x3d800281 // str q1, [x20, #0]
 	CMP $2, R12
 	BLE stored0_2
+	ADD R19, R20
 	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
 	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
-	WORD $0x3d8011e6 // str q6, [x15, #64]
+	WORD $0x3d800286 // str q6, [x20, #0]
 	CMP $3, R12
 	BLE stored0_2
+	ADD R19, R20
 	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
 	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
-	WORD $0x3d8019e5 // str q5, [x15, #96]
+	WORD $0x3d800285 // str q5, [x20, #0]
 
 stored0_2:
 	ADD R10, R15
@@ -1214,40 +1239,48 @@ stored0_2:
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	CBZ R14, store0_3
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	CMP $1, R12
 	BLE store0_3
-	WORD $0x3dc00a2e // ldr q14, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	CMP $2, R12
 	BLE store0_3
-	WORD $0x3dc0122e // ldr q14, [x17, #64]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
 	CMP $3, R12
 	BLE store0_3
-	WORD $0x3dc01a2e // ldr q14, [x17, #96]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
 
 store0_3:
+	MOVD R15, R20
 	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
 	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
-	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d800280 // str q0, [x20, #0]
 	CMP $1, R12
 	BLE stored0_3
+	ADD R19, R20
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x3d8009e1 // str q1, [x15, #32]
+	WORD $0x3d800281 // str q1, [x20, #0]
 	CMP $2, R12
 	BLE stored0_3
+	ADD R19, R20
 	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
 	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
-	WORD $0x3d8011e6 // str q6, [x15, #64]
+	WORD $0x3d800286 // str q6, [x20, #0]
 	CMP $3, R12
 	BLE stored0_3
+	ADD R19, R20
 	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
 	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
-	WORD $0x3d8019e5 // str q5, [x15, #96]
+	WORD $0x3d800285 // str q5, [x20, #0]
 
 stored0_3:
 	ADD R10, R15
@@ -1445,40 +1478,48 @@ done0:
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	CBZ R14, store1_0
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	CMP $1, R12
 	BLE store1_0
-	WORD $0x3dc00a2e // ldr q14, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	CMP $2, R12
 	BLE store1_0
-	WORD $0x3dc0122e // ldr q14, [x17, #64]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
 	CMP $3, R12
 	BLE store1_0
-	WORD $0x3dc01a2e // ldr q14, [x17, #96]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
 
 store1_0:
+	MOVD R15, R20
 	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
 	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
-	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d800280 // str q0, [x20, #0]
 	CMP $1, R12
 	BLE stored1_0
+	ADD R19, R20
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x3d8009e1 // str q1, [x15, #32]
+	WORD $0x3d800281 // str q1, [x20, #0]
 	CMP $2, R12
 	BLE stored1_0
+	ADD R19, R20
 	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
 	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
-	WORD $0x3d8011e6 // str q6, [x15, #64]
+	WORD $0x3d800286 // str q6, [x20, #0]
 	CMP $3, R12
 	BLE stored1_0
+	ADD R19, R20
 	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
 	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
-	WORD $0x3d8019e5 // str q5, [x15, #96]
+	WORD $0x3d800285 // str q5, [x20, #0]
 
 stored1_0:
 	ADD R10, R15
@@ -1506,40 +1547,48 @@ stored1_0:
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	CBZ R14, store1_1
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	CMP $1, R12
 	BLE store1_1
-	WORD $0x3dc00a2e // ldr q14, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	CMP $2, R12
 	BLE store1_1
-	WORD $0x3dc0122e // ldr q14, [x17, #64]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
 	CMP $3, R12
 	BLE store1_1
-	WORD $0x3dc01a2e // ldr q14, [x17, #96]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
 
 store1_1:
+	MOVD R15, R20
 	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
 	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
-	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d800280 // str q0, [x20, #0]
 	CMP $1, R12
 	BLE stored1_1
+	ADD R19, R20
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x3d8009e1 // str q1, [x15, #32]
+	WORD $0x3d800281 // str q1, [x20, #0]
 	CMP $2, R12
 	BLE stored1_1
+	ADD R19, R20
 	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
 	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
-	WORD $0x3d8011e6 // str q6, [x15, #64]
+	WORD $0x3d800286 // str q6, [x20, #0]
 	CMP $3, R12
 	BLE stored1_1
+	ADD R19, R20
 	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
 	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
-	WORD $0x3d8019e5 // str q5, [x15, #96]
+	WORD $0x3d800285 // str q5, [x20, #0]
 
 stored1_1:
 	ADD R10, R15
@@ -1567,40 +1616,48 @@ stored1_1:
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	CBZ R14, store1_2
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	CMP $1, R12
 	BLE store1_2
-	WORD $0x3dc00a2e // ldr q14, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	CMP $2, R12
 	BLE store1_2
-	WORD $0x3dc0122e // ldr q14, [x17, #64]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
 	CMP $3, R12
 	BLE store1_2
-	WORD $0x3dc01a2e // ldr q14, [x17, #96]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
 
 store1_2:
+	MOVD R15, R20
 	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
 	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
-	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d800280 // str q0, [x20, #0]
 	CMP $1, R12
 	BLE stored1_2
+	ADD R19, R20
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x3d8009e1 // str q1, [x15, #32]
+	WORD $0x3d800281 // str q1, [x20, #0]
 	CMP $2, R12
 	BLE stored1_2
+	ADD R19, R20
 	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
 	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
-	WORD $0x3d8011e6 // str q6, [x15, #64]
+	WORD $0x3d800286 // str q6, [x20, #0]
 	CMP $3, R12
 	BLE stored1_2
+	ADD R19, R20
 	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
 	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
-	WORD $0x3d8019e5 // str q5, [x15, #96]
+	WORD $0x3d800285 // str q5, [x20, #0]
 
 stored1_2:
 	ADD R10, R15
@@ -1628,40 +1685,48 @@ stored1_2:
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	CBZ R14, store1_3
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	CMP $1, R12
 	BLE store1_3
-	WORD $0x3dc00a2e // ldr q14, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	CMP $2, R12
 	BLE store1_3
-	WORD $0x3dc0122e // ldr q14, [x17, #64]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
 	CMP $3, R12
 	BLE store1_3
-	WORD $0x3dc01a2e // ldr q14, [x17, #96]
+	ADD R19, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
 	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
 
 store1_3:
+	MOVD R15, R20
 	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
 	WORD $0x4eadf400 // fmin v0.4s, v0.4s, v13.4s
-	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d800280 // str q0, [x20, #0]
 	CMP $1, R12
 	BLE stored1_3
+	ADD R19, R20
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x3d8009e1 // str q1, [x15, #32]
+	WORD $0x3d800281 // str q1, [x20, #0]
 	CMP $2, R12
 	BLE stored1_3
+	ADD R19, R20
 	WORD $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
 	WORD $0x4eadf4c6 // fmin v6.4s, v6.4s, v13.4s
-	WORD $0x3d8011e6 // str q6, [x15, #64]
+	WORD $0x3d800286 // str q6, [x20, #0]
 	CMP $3, R12
 	BLE stored1_3
+	ADD R19, R20
 	WORD $0x4e2cf4a5 // fmax v5.4s, v5.4s, v12.4s
 	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
-	WORD $0x3d8019e5 // str q5, [x15, #96]
+	WORD $0x3d800285 // str q5, [x20, #0]
 
 stored1_3:
 	ADD R10, R15

@@ -219,7 +219,8 @@ tile:
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,
 // R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of
-// the row, R9 R16 temporaries; V0 to V15 products, V20 to V23.
+// the row, R19 bytes between columns, R20 pixel, R9 R16 temporaries; V0 to V15 products, V20 to
+// V23.
 TEXT ·SmallWinogradOutput(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	ADD $Winograd_Low, R0, R16
@@ -235,6 +236,7 @@ TEXT ·SmallWinogradOutput(SB), NOSPLIT, $0-8
 	MOVD Winograd_Width(R0), R12
 	MOVD Winograd_Height(R0), R13
 	MOVD Winograd_Residual(R0), R14
+	MOVD Winograd_OutColumn(R0), R19
 
 tile:
 	MOVD Winograd_Bias(R0), R9
@@ -303,22 +305,26 @@ tile:
 	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
 	WORD $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
 	CBZ R14, store0_0
-	WORD $0x3dc00237 // ldr q23, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc00297 // ldr q23, [x20, #0]
 	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
 	CMP $1, R12
 	BLE store0_0
-	WORD $0x3dc00a37 // ldr q23, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc00297 // ldr q23, [x20, #0]
 	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
 
 store0_0:
+	MOVD R15, R20
 	WORD $0x4e35f400 // fmax v0.4s, v0.4s, v21.4s
 	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d800280 // str q0, [x20, #0]
 	CMP $1, R12
 	BLE stored0_0
+	ADD R19, R20
 	WORD $0x4e35f484 // fmax v4.4s, v4.4s, v21.4s
 	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
-	WORD $0x3d8009e4 // str q4, [x15, #32]
+	WORD $0x3d800284 // str q4, [x20, #0]
 
 stored0_0:
 	ADD R10, R15
@@ -332,22 +338,26 @@ stored0_0:
 	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
 	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
 	CBZ R14, store0_1
-	WORD $0x3dc00237 // ldr q23, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc00297 // ldr q23, [x20, #0]
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
 	CMP $1, R12
 	BLE store0_1
-	WORD $0x3dc00a37 // ldr q23, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc00297 // ldr q23, [x20, #0]
 	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
 
 store0_1:
+	MOVD R15, R20
 	WORD $0x4e35f421 // fmax v1.4s, v1.4s, v21.4s
 	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x3d8001e1 // str q1, [x15, #0]
+	WORD $0x3d800281 // str q1, [x20, #0]
 	CMP $1, R12
 	BLE stored0_1
+	ADD R19, R20
 	WORD $0x4e35f4a5 // fmax v5.4s, v5.4s, v21.4s
 	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
-	WORD $0x3d8009e5 // str q5, [x15, #32]
+	WORD $0x3d800285 // str q5, [x20, #0]
 
 stored0_1:
 	ADD R10, R15
@@ -423,22 +433,26 @@ done0:
 	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
 	WORD $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
 	CBZ R14, store1_0
-	WORD $0x3dc00237 // ldr q23, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc00297 // ldr q23, [x20, #0]
 	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
 	CMP $1, R12
 	BLE store1_0
-	WORD $0x3dc00a37 // ldr q23, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc00297 // ldr q23, [x20, #0]
 	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
 
 store1_0:
+	MOVD R15, R20
 	WORD $0x4e35f400 // fmax v0.4s, v0.4s, v21.4s
 	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d800280 // str q0, [x20, #0]
 	CMP $1, R12
 	BLE stored1_0
+	ADD R19, R20
 	WORD $0x4e35f484 // fmax v4.4s, v4.4s, v21.4s
 	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
-	WORD $0x3d8009e4 // str q4, [x15, #32]
+	WORD $0x3d800284 // str q4, [x20, #0]
 
 stored1_0:
 	ADD R10, R15
@@ -452,22 +466,26 @@ stored1_0:
 	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
 	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
 	CBZ R14, store1_1
-	WORD $0x3dc00237 // ldr q23, [x17, #0]
+	MOVD R17, R20
+	WORD $0x3dc00297 // ldr q23, [x20, #0]
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
 	CMP $1, R12
 	BLE store1_1
-	WORD $0x3dc00a37 // ldr q23, [x17, #32]
+	ADD R19, R20
+	WORD $0x3dc00297 // ldr q23, [x20, #0]
 	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
 
 store1_1:
+	MOVD R15, R20
 	WORD $0x4e35f421 // fmax v1.4s, v1.4s, v21.4s
 	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x3d8001e1 // str q1, [x15, #0]
+	WORD $0x3d800281 // str q1, [x20, #0]
 	CMP $1, R12
 	BLE stored1_1
+	ADD R19, R20
 	WORD $0x4e35f4a5 // fmax v5.4s, v5.4s, v21.4s
 	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
-	WORD $0x3d8009e5 // str q5, [x15, #32]
+	WORD $0x3d800285 // str q5, [x20, #0]
 
 stored1_1:
 	ADD R10, R15

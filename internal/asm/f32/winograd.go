@@ -156,7 +156,8 @@ func (w winograd) output() {
 	name := w.prefix + "Output" + w.title
 	w.fn(name, "Winograd", fmt.Sprintf("%s computes tiles of up to %dx%[2]d pixels from products.", name, w.side-2))
 	w.Comment("AX arguments, R8 tile, R9 tiles left, SI products, then residual, DI output,",
-		"DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch.")
+		"DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch,",
+		"CX and R15 bytes between columns and three times that.")
 	w.constants(2, 4, 8)
 	bias, low, high := w.constant(3), w.constant(4), w.constant(5)
 	w.load("Bias", reg.RCX)
@@ -168,6 +169,8 @@ func (w winograd) output() {
 	w.load("ResidualRow", reg.R11)
 	w.load("Width", reg.R12)
 	w.load("Residual", reg.R13)
+	w.load("OutColumn", reg.RCX)
+	w.LEAQ(at(reg.RCX, 0).Idx(reg.RCX, 2), reg.R15)
 	w.Label("tile")
 	w.load("In", reg.RSI)
 	w.ADDQ(at(winoPositions, 0), reg.RSI)
@@ -199,17 +202,28 @@ func (w winograd) output() {
 		w.TESTQ(reg.R13, reg.R13)
 		w.JZ(to(fmt.Sprintf("store%d", y)))
 		w.columns(fmt.Sprintf("store%d", y), func(x int) {
-			w.VADDPS(at(reg.RSI, x*w.bytes), sums[x], sums[x])
+			w.VADDPS(column(reg.RSI, x), sums[x], sums[x])
 		})
 		w.columns(fmt.Sprintf("stored%d", y), func(x int) {
 			w.clip(sums[x], low, high)
-			w.VMOVUPS(sums[x], at(reg.RDI, x*w.bytes))
+			w.VMOVUPS(sums[x], column(reg.RDI, x))
 		})
 		w.ADDQ(reg.R10, reg.RDI)
 		w.ADDQ(reg.R11, reg.RSI)
 	}
 	w.Label("done")
 	w.next()
+}
+
+// column is the memory operand of column x of a row of outputs or of the residual.
+func column(row reg.Register, x int) operand.Mem {
+	switch x {
+	case 0:
+		return at(row, 0)
+	case 3:
+		return at(row, 0).Idx(reg.R15, 1)
+	}
+	return at(row, 0).Idx(reg.RCX, uint8(x))
 }
 
 // columns visits the columns of the output tile; at run time, code for those outside the

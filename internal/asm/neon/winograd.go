@@ -123,7 +123,7 @@ func (e *emitter) transformInput() []int {
 func winogradOutput(e *emitter) {
 	const bias = 11 // vectors 11 to 14: see winogradRow
 	e.fn("WinogradOutput", "Winograd", "computes tiles of up to 4x4 pixels from products.",
-		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R9 R16 temporaries.")
+		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R19 bytes between columns, R20 pixel, R9 R16 temporaries.")
 	e.constants(2, 4, 8)
 	e.winogradOutputs(bias)
 	for half := range 2 {
@@ -158,6 +158,8 @@ const (
 	winoWidth, winoHeight       = 12, 13
 	winoResidual                = 14
 	winoPixels, winoOthers      = 15, 17 // the row of the output, and of the residual
+	winoOutColumn               = 19
+	winoPixel                   = 20 // the pixel, of either
 )
 
 // winogradOutputs begins an output transform, up to the first tile. Low and high are in
@@ -171,6 +173,7 @@ func (e *emitter) winogradOutputs(bias int) {
 	e.field("Width", winoWidth)
 	e.field("Height", winoHeight)
 	e.field("Residual", winoResidual)
+	e.field("OutColumn", winoOutColumn)
 	e.label("tile")
 }
 
@@ -192,25 +195,27 @@ func (e *emitter) winogradRow(half, y int, sums []int, bias int) {
 	}
 	store := fmt.Sprintf("store%d_%d", half, y)
 	e.p("CBZ R%d, %s", winoResidual, store)
-	e.winogradColumns(store, len(sums), func(x int) {
-		e.ldrQ(temp, winoOthers, 32*x)
+	e.winogradColumns(store, winoOthers, len(sums), func(x int) {
+		e.ldrQ(temp, winoPixel, 0)
 		e.fadd(sums[x], sums[x], temp)
 	})
-	e.winogradColumns(fmt.Sprintf("stored%d_%d", half, y), len(sums), func(x int) {
+	e.winogradColumns(fmt.Sprintf("stored%d_%d", half, y), winoPixels, len(sums), func(x int) {
 		e.clip(sums[x], low, high)
-		e.strQ(sums[x], winoPixels, 32*x)
+		e.strQ(sums[x], winoPixel, 0)
 	})
 	e.p("ADD R%d, R%d", winoOutRow, winoPixels)
 	e.p("ADD R%d, R%d", winoResidualRow, winoOthers)
 }
 
-// winogradColumns visits the columns of an output tile; at run time, code for those
-// outside the picture is skipped by a jump to label.
-func (e *emitter) winogradColumns(label string, columns int, visit func(x int)) {
+// winogradColumns visits the columns of a row of an output tile, or of the residual; at run
+// time, code for those outside the picture is skipped by a jump to label.
+func (e *emitter) winogradColumns(label string, row, columns int, visit func(x int)) {
+	e.p("MOVD R%d, R%d", row, winoPixel)
 	for x := range columns {
 		if x > 0 {
 			e.p("CMP $%d, R%d", x, winoWidth)
 			e.p("BLE %s", label)
+			e.p("ADD R%d, R%d", winoOutColumn, winoPixel)
 		}
 		visit(x)
 	}

@@ -55,7 +55,7 @@ func (e *emitter) smallInput(d [4]int, free int) [4]int {
 func smallWinogradOutput(e *emitter) {
 	const bias = 20 // vectors 20 to 23: see winogradRow
 	e.fn("SmallWinogradOutput", "Winograd", "computes tiles of up to 2x2 pixels from products.",
-		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R9 R16 temporaries; V0 to V15 products, V20 to V23.")
+		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R19 bytes between columns, R20 pixel, R9 R16 temporaries; V0 to V15 products, V20 to V23.")
 	e.winogradOutputs(bias)
 	for half := range 2 {
 		e.winogradHalf(half, bias)
