@@ -107,6 +107,7 @@ type GemmWeights struct {
 	depth   int       // rows of a panel: K, or words of two bfloat16 in each column
 	vec     *vec.Unit // which packs panels
 	tiles   []byte    // B packed for AMX tiles
+	beside  Format    // of the A beside these tiles: Split32, or BF16x32 for a Gemm.BF16
 	bias    []float32 // padded to complete panels and tiles; nil: none
 }
 

@@ -35,7 +35,7 @@ func (w *GemmWeights) Chunk(i int) {
 	from, to := i*packedColumns, min((i+1)*packedColumns, w.source.n)
 	switch w.form {
 	case gemmTiles:
-		w.source.packTiles(w.tiles, from/32, (to+31)/32)
+		w.source.packTiles(w.beside, w.tiles, from/32, (to+31)/32)
 		return
 	case gemmPairs:
 		w.packPairs(from/w.columns, (to+w.columns-1)/w.columns)

@@ -86,7 +86,7 @@ func GemvColumns256BFloat16(y, w, x unsafe.Pointer, n, rowBytes int)
 //go:noescape
 func GemvColumn256BFloat16(y, w, x unsafe.Pointer, n, rowBytes int)
 
-// SplitArgs is one call of SplitRows.
+// SplitArgs is one call of SplitRows or NarrowRows.
 type SplitArgs struct {
 	Source, Pixels        unsafe.Pointer
 	RowBytes, Block, Rows int     // Block: bytes from one block of pixels to the next
@@ -99,3 +99,8 @@ type SplitArgs struct {
 //
 //go:noescape
 func SplitRows(a *SplitArgs)
+
+// NarrowRows is SplitRows for pixels of BF16x32.
+//
+//go:noescape
+func NarrowRows(a *SplitArgs)

@@ -273,13 +273,27 @@ func (e *emitter) gemvColumn(name string, v vectors, m matrix) {
 	e.p("RET")
 }
 
-// splitRows writes the kernel that converts rows of float32 to pixels of Split32, in
-// blocks of 32 numbers. Missing numbers of the last block are 0.
+// splitRows writes the kernels that convert rows of float32 to pixels, in blocks of 32
+// numbers: of Split32 (SplitRows), or of BF16x32 (NarrowRows). Missing numbers of the last
+// block are 0.
 //
 // Registers: AX arguments, SI row, DI its pixel in the first block, R8 numbers, R9
 // pixel, CX complete blocks left, DX rows left.
 func (e *emitter) splitRows() {
-	e.text("SplitRows", "a *SplitArgs", 8)
+	e.rowsToPixels("SplitRows", 128, func() {
+		e.splitPair(16, "Z18")
+		e.p("VMOVUPS Z18, (R9)")
+		e.p("VMOVUPS Z16, 64(R9)")
+	})
+	e.rowsToPixels("NarrowRows", 64, func() {
+		e.roundPair(16)
+		e.p("VMOVUPS Z16, (R9)")
+	})
+}
+
+// rowsToPixels writes such a kernel; store converts the numbers in Z16 and Z17 to a pixel.
+func (e *emitter) rowsToPixels(name string, pixelBytes int, store func()) {
+	e.text(name, "a *SplitArgs", 8)
 	e.p("MOVQ a+0(FP), AX")
 	e.p("MOVQ SplitArgs_Source(AX), SI")
 	e.p("MOVQ SplitArgs_Pixels(AX), DI")
@@ -300,9 +314,7 @@ func (e *emitter) splitRows() {
 	e.label("block")
 	e.p("VMULPS (R8), Z25, Z16")
 	e.p("VMULPS 64(R8), Z25, Z17")
-	e.splitPair(16, "Z18")
-	e.p("VMOVUPS Z18, (R9)")
-	e.p("VMOVUPS Z16, 64(R9)")
+	store()
 	e.p("ADDQ $128, R8")
 	e.p("ADDQ SplitArgs_Block(AX), R9")
 	e.p("DECQ CX")
@@ -314,12 +326,10 @@ func (e *emitter) splitRows() {
 	e.p("VMOVUPS.Z 64(R8), K2, Z17")
 	e.p("VMULPS Z16, Z25, Z16")
 	e.p("VMULPS Z17, Z25, Z17")
-	e.splitPair(16, "Z18")
-	e.p("VMOVUPS Z18, (R9)")
-	e.p("VMOVUPS Z16, 64(R9)")
+	store()
 	e.label("next")
 	e.p("ADDQ SplitArgs_RowBytes(AX), SI")
-	e.p("ADDQ $128, DI")
+	e.p("ADDQ $%d, DI", pixelBytes)
 	e.p("DECQ DX")
 	e.p("JNZ row")
 	e.p("VZEROUPPER")
