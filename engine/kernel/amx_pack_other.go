@@ -7,6 +7,6 @@ func (w *TileWeights) packGroup(int) { panic("BUG: no tile unit to pack weights 
 
 func (w *GemmWeights) packPairs(int, int) { panic("BUG: no VDPBF16PS to pack a matrix for") }
 
-func (b *matrixB) packTiles([]byte, int, int) {
+func (b *matrixB) packTiles(Format, []byte, int, int) {
 	panic("BUG: no tile unit to pack a matrix for")
 }
