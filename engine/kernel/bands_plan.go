@@ -55,8 +55,7 @@ func (p *bandPlanner) layRooms() {
 	for k, rows := last-1, p.rows; k >= 0; k-- {
 		out, next := &p.links[k].Conv.Out, &p.links[k+1].Conv
 		rows = next.reads(RowSpan{0, rows}).rows()
-		_, right := next.beyond()
-		p.rooms[k] = NewLayout(out.Format, 1, out.C, rows, out.W, Halo{Left: next.PadLeft, Right: max(0, right)})
+		p.rooms[k] = NewLayout(out.Format, 1, out.C, rows, out.W, Halo{Left: next.PadLeft, Right: next.Halo().Right})
 		p.starts[k] = p.size
 		p.size += p.rooms[k].Size()
 	}

@@ -30,6 +30,24 @@ func (c *Conv) beyond() (bottom, right int) {
 	return bottom, right
 }
 
+// Halo is the padding that a convolution reads around its input, which a blocked input has as
+// its halo.
+func (c *Conv) Halo() Halo {
+	bottom, right := c.beyond()
+	return Halo{c.PadTop, c.PadLeft, max(0, bottom), max(0, right)}
+}
+
+// OneTap returns a convolution of 1x1 and stride 1, in one group.
+func OneTap(in, out Layout) *Conv {
+	return &Conv{In: in, Out: out, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1}
+}
+
+// OneTapOfRows returns a product of matrices, [rows k]·[k n] to row-major float32 or int32, as a
+// convolution: each row is a picture of one pixel. The rows are in format f, Planar or U8.
+func OneTapOfRows(f Format, rows, k, n int) *Conv {
+	return OneTap(NewLayout(f, rows, k, 1, 1, Halo{}), NewLayout(Planar, rows, n, 1, 1, Halo{}))
+}
+
 // inside reports whether all pixels that the kernel reads lie in the input or its
 // halo.
 func (c *Conv) inside() bool {

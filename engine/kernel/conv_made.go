@@ -13,8 +13,7 @@ type MadeConv struct {
 // MadeConv plans a convolution of planar layouts without residual and activation.
 func (r *Rung) MadeConv(planar Conv) (*MadeConv, error) {
 	c := planar
-	bottom, right := c.beyond()
-	c.In = NewLayout(r.Block, c.In.N, c.In.C, c.In.H, c.In.W, Halo{c.PadTop, c.PadLeft, max(0, bottom), max(0, right)})
+	c.In = NewLayout(r.Block, c.In.N, c.In.C, c.In.H, c.In.W, c.Halo())
 	c.Out = NewLayout(r.Block, c.Out.N, c.Out.C, c.Out.H, c.Out.W, Halo{})
 	m := c.Method()
 	if m == ConvDirect && min(c.Out.H, c.Out.W) >= 20 && min(c.In.C, c.Out.C) >= 32 && c.winogradFits() == nil {

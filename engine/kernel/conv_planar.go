@@ -21,9 +21,8 @@ const padRows = 4
 
 // newPadPlanar plans rooms for chunks that read up to rows rows.
 func newPadPlanar(c *Conv, rows int) *padPlanar {
-	_, right := c.beyond()
 	p := &padPlanar{from: c.In, to: c.In}
-	p.to.Halo = Halo{Top: c.PadTop, Left: c.PadLeft, Right: max(0, right)}
+	p.to.Halo = Halo{Top: c.PadTop, Left: c.PadLeft, Right: c.Halo().Right}
 	p.to.Pitch = p.to.Left + p.to.W + p.to.Right
 	p.to.Block = 4 * p.to.Pitch * rows
 	p.rooms.New = func() any { return newRoom(p.to.C * p.to.Block) }

@@ -39,8 +39,7 @@ type Floats struct {
 // NewDynamic returns a Dynamic. Group must be 1, Act a Clip or the identity.
 func (r *Rung) NewDynamic(c *Conv, f Floats) *Dynamic {
 	d := &Dynamic{QConv: QConv{Conv: *c, Floats: &f}, from: c.In, into: c.Out}
-	bottom, right := c.beyond()
-	halo := Halo{c.PadTop, c.PadLeft, max(0, bottom), max(0, right)}
+	halo := c.Halo()
 	switch {
 	case d.matrix():
 		d.In = matrixLayout(U8x64, c.In.N, c.In.C, roundUp(c.In.C, 64))

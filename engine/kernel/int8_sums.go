@@ -26,8 +26,7 @@ type Sums struct {
 // otherwise 0. zero is their zero point as stored (XOR flip), which the padding has.
 func (r *Rung) NewSums(c *Conv, flip, zero uint8) *Sums {
 	s := &Sums{QConv: QConv{Conv: *c, Floats: &Floats{Sums: true}, InZero: zero}, from: c.In, into: c.Out, flip: flip}
-	bottom, right := c.beyond()
-	halo := Halo{c.PadTop, c.PadLeft, max(0, bottom), max(0, right)}
+	halo := c.Halo()
 	switch {
 	case s.matrix():
 		s.In = matrixLayout(U8x64, c.In.N, c.In.C, roundUp(c.In.C, 64))

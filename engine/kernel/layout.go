@@ -58,6 +58,11 @@ type Layout struct {
 // Halo is the padding around a plane, in pixels.
 type Halo struct{ Top, Left, Bottom, Right int }
 
+// Union is the halo that is as wide as the wider of two on each side.
+func (h Halo) Union(o Halo) Halo {
+	return Halo{max(h.Top, o.Top), max(h.Left, o.Left), max(h.Bottom, o.Bottom), max(h.Right, o.Right)}
+}
+
 // slackPixels is the number of pixels after a plane that the last tile of a kernel may
 // read or write.
 const slackPixels = 32

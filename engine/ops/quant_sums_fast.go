@@ -48,8 +48,7 @@ func (matMulInteger) EvalFast(c *Call) (bool, error) {
 	if aZero != nil {
 		zero ^= aZero.Bytes()[0]
 	}
-	s := c.Run.Kernel.NewSums(&kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1,
-		In: kernel.NewLayout(kernel.U8, p.m, p.k, 1, 1, kernel.Halo{}), Out: kernel.NewLayout(kernel.Planar, p.m, p.n, 1, 1, kernel.Halo{})}, signBit(a), zero)
+	s := c.Run.Kernel.NewSums(kernel.OneTapOfRows(kernel.U8, p.m, p.k, p.n), signBit(a), zero)
 	y, err := c.output(tensor.Int32, p.shape...)
 	if err != nil {
 		return true, err

@@ -96,8 +96,7 @@ func (b *builder) made(v *ir.Value) bool {
 // pointwiseConv reports whether n is a 1x1 convolution of stride 1 and one group.
 func (b *builder) pointwiseConv(n *ir.Node) bool {
 	c := b.conv(n)
-	return c.KernelH*c.KernelW*c.StrideH*c.StrideW*c.Group == 1 && c.PadTop+c.PadLeft == 0 && below(c) == 0 && rightOf(c) == 0 &&
-		c.In.C > 4
+	return c.KernelH*c.KernelW*c.StrideH*c.StrideW*c.Group == 1 && c.Halo() == kernel.Halo{} && c.In.C > 4
 }
 
 // depthwise reports whether n is a convolution in which every channel has a kernel

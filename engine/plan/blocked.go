@@ -227,8 +227,7 @@ func (b *builder) wantHalo(n *ir.Node) {
 // widenHalo widens the halo of a value to the padding of a convolution of it.
 func (b *builder) widenHalo(v *ir.Value, c *kernel.Conv) {
 	h := b.haloOf(v)
-	h.Top, h.Left = max(h.Top, c.PadTop), max(h.Left, c.PadLeft)
-	h.Bottom, h.Right = max(h.Bottom, below(c)), max(h.Right, rightOf(c))
+	*h = h.Union(c.Halo())
 }
 
 // haloOf returns the halo that all blocked forms of v share.
@@ -256,7 +255,7 @@ func (b *builder) joinConcat(n *ir.Node) {
 		root, base = out.root, out.from
 	} else if r, at, ok := b.sideBySide(n); ok { // its operands lie side by side in a wider buffer
 		out.root, out.from = r, at
-		b.shareHalo(b.specs[r], out)
+		b.specs[r].halo = b.specs[r].halo.Union(out.halo)
 		return
 	}
 	to := b.specs[root]
@@ -269,17 +268,11 @@ func (b *builder) joinConcat(n *ir.Node) {
 			s := b.specs[v]
 			if s.root == nil && s.within == nil && !b.joined[v] && s.format == to.format && at%to.format.Channels() == 0 && b.roles[v.Node] != globalPool {
 				s.root, s.from, b.joined[root] = root, at, true
-				b.shareHalo(to, s)
+				to.halo = to.halo.Union(s.halo)
 			}
 		}
 		at += b.channels(n.Inputs[i])
 	}
-}
-
-// shareHalo makes two shapes use the same halo, the wider of both.
-func (b *builder) shareHalo(to, s *layoutSpec) {
-	to.halo = kernel.Halo{Top: max(to.halo.Top, s.halo.Top), Left: max(to.halo.Left, s.halo.Left),
-		Bottom: max(to.halo.Bottom, s.halo.Bottom), Right: max(to.halo.Right, s.halo.Right)}
 }
 
 // sideBySide finds where in the buffer of a wider concatenation all operands of n already lie
@@ -296,8 +289,7 @@ func (b *builder) sideBySide(n *ir.Node) (root *ir.Value, at int, ok bool) {
 		if s.root != first.root || s.from != next {
 			return nil, 0, false
 		}
-		_, c, _, _ := b.dims(v)
-		next += c
+		next += b.channels(v)
 	}
 	return first.root, at, true
 }

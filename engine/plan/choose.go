@@ -152,7 +152,8 @@ func (b *builder) addable(n *ir.Node, op *ops.FusedConv) bool {
 
 // paddedFits is fitsLimit for the input of a convolution with its padding.
 func (b *builder) paddedFits(c *kernel.Conv) bool {
-	return b.blocksFit(c.In.C, c.PadTop+c.In.H+max(0, below(c)), c.PadLeft+c.In.W+max(0, rightOf(c)), c.In.N)
+	h := c.Halo()
+	return b.blocksFit(c.In.C, h.Top+c.In.H+h.Bottom, h.Left+c.In.W+h.Right, c.In.N)
 }
 
 // blocksFit is fitsLimit for pictures in blocks, which fill the last block and a row and a
@@ -160,16 +161,6 @@ func (b *builder) paddedFits(c *kernel.Conv) bool {
 func (b *builder) blocksFit(c, h, w int, counts ...int) bool {
 	n, err := tensor.Count(append([]int{c + 64, h + 2, w + 2}, counts...))
 	return err == nil && int64(n) <= b.opt.Memory/4
-}
-
-// below and rightOf are how far beyond the bottom and right edge of its input a
-// convolution reads.
-func below(c *kernel.Conv) int {
-	return (c.Out.H-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1 - c.PadTop - c.In.H
-}
-
-func rightOf(c *kernel.Conv) int {
-	return (c.Out.W-1)*c.StrideW + (c.KernelW-1)*c.DilationW + 1 - c.PadLeft - c.In.W
 }
 
 // untrimmed describes a convolution for the kernels, with all its taps: see conv for those

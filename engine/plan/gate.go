@@ -49,7 +49,7 @@ func (b *builder) foldable(n *ir.Node) (*ir.Node, bool) {
 		}
 	}
 	c := b.conv(r)
-	if c.KernelH*c.KernelW > 1 || c.Group > 1 || c.PadTop+c.PadLeft > 0 || below(c) > 0 || rightOf(c) > 0 || c.In.C < 8 {
+	if c.KernelH*c.KernelW > 1 || c.Group > 1 || c.Halo() != (kernel.Halo{}) || c.In.C < 8 {
 		return nil, false
 	}
 	// A weight is read, multiplied and written, just as a number of the product.

@@ -216,8 +216,8 @@ func (b *builder) scaleNode(n *ir.Node) error {
 		return err
 	}
 	out := b.home(y)
-	c := &kernel.Conv{In: in.layout, Out: out.layout, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1,
-		DilationH: 1, DilationW: 1, Group: in.layout.C, Act: op.Act}
+	c := kernel.OneTap(in.layout, out.layout)
+	c.Group, c.Act = in.layout.C, op.Act
 	m := c.Method()
 	packed, err := b.weights.vector(c, m, filter{weights: n.Inputs[1].Const(), bias: n.Inputs[2].Const()})
 	if err != nil {

@@ -34,7 +34,8 @@ func (b *builder) addBF16(n *ir.Node, p *product, a place) error {
 	}
 	b.addWork(n, "planar to bf16x32", work, []place{a}, nil, narrow)
 
-	c := &kernel.Conv{In: in, Out: out, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1, Act: g.Act}
+	c := kernel.OneTap(in, out)
+	c.Act = g.Act
 	packed, err := b.packsFor(p.weights, p.bias).tile(c, filter{weights: p.weights, bias: p.bias})
 	if err != nil {
 		return err

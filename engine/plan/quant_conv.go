@@ -58,7 +58,7 @@ func (q *quants) convolvable(n *ir.Node) bool {
 		return false
 	}
 	h := q.haloOf(x)
-	h.Top, h.Left, h.Bottom, h.Right = max(h.Top, c.PadTop), max(h.Left, c.PadLeft), max(h.Bottom, below(c)), max(h.Right, rightOf(c))
+	*h = h.Union(c.Halo())
 	return true
 }
 
@@ -279,8 +279,7 @@ func (q *quants) convNode(n *ir.Node) error {
 // productNode schedules a product of matrices as a convolution of one pixel.
 func (q *quants) productNode(n *ir.Node) error {
 	p, _ := q.operands(n)
-	c := &kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1}
-	return q.multiply(n, p, c, q.constant(n.Inputs[p.w]), kernel.U8x64)
+	return q.multiply(n, p, kernel.OneTap(kernel.Layout{}, kernel.Layout{}), q.constant(n.Inputs[p.w]), kernel.U8x64)
 }
 
 // multiply schedules a convolution, or a product as one, whose geometry c has.

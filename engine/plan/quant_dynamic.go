@@ -109,10 +109,7 @@ func (b *builder) dynamicProduct(n *ir.Node) (bool, error) {
 		return false, err
 	}
 	rows := tensor.MustCount(x[:len(x)-1])
-	c := &kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1,
-		In:  kernel.NewLayout(kernel.Planar, rows, w.Dim(0), 1, 1, kernel.Halo{}),
-		Out: kernel.NewLayout(kernel.Planar, rows, w.Dim(1), 1, 1, kernel.Halo{})}
-	return true, b.addDynamic(n, dynamicMatMul, c, in, out)
+	return true, b.addDynamic(n, dynamicMatMul, kernel.OneTapOfRows(kernel.Planar, rows, w.Dim(0), w.Dim(1)), in, out)
 }
 
 // addDynamic plans the kernels.

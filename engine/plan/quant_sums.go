@@ -73,9 +73,7 @@ func (b *builder) sumsConv(n *ir.Node) (*kernel.Conv, quantOperands) {
 			return nil, quantOperands{}
 		}
 		rows := tensor.MustCount(d[:len(d)-1])
-		return &kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1,
-			In:  kernel.NewLayout(kernel.U8, rows, w.Dim(0), 1, 1, kernel.Halo{}),
-			Out: kernel.NewLayout(kernel.Planar, rows, w.Dim(1), 1, 1, kernel.Halo{})}, integerMatMul
+		return kernel.OneTapOfRows(kernel.U8, rows, w.Dim(0), w.Dim(1)), integerMatMul
 	}
 	if len(d) != 4 || w.Rank() != 4 {
 		return nil, quantOperands{}

@@ -61,7 +61,7 @@ func (b *builder) viewParts(n *ir.Node) {
 		s, first, end, width := b.specs[v], firsts[i], firsts[i]+b.channels(v), x.format.Channels()
 		if s.format == x.format && first%width == 0 && (end%width == 0 || end == b.channels(n.Inputs[0])) {
 			s.within, s.first, x.viewed = n.Inputs[0], first, true
-			b.shareHalo(x, s)
+			x.halo = x.halo.Union(s.halo)
 		}
 	}
 }

@@ -86,13 +86,14 @@ func (b *builder) tapsNode(n *ir.Node, taps []tap) error {
 		h, w := t.bottom-t.top, t.right-t.left
 		in := crop(from, t.top+t.y*u.DilationH-u.PadTop, t.left+t.x*u.DilationW-u.PadLeft, h, w)
 		sum := out // the last one writes the halo too
-		c := &kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1}
+		var act kernel.Activation
 		if i < len(taps)-1 {
 			sum = crop(out, t.top, t.left, h, w)
 		} else {
-			f.bias, c.Act = b.bias(n), u.Act
+			f.bias, act = b.bias(n), u.Act
 		}
-		c.In, c.Out, c.Residual = in.layout, sum.layout, &sum.layout
+		c := kernel.OneTap(in.layout, sum.layout)
+		c.Residual, c.Act = &sum.layout, act
 		f.rect = tapRect{t.y, t.x, 1, 1}
 		packed, err := b.weights.vector(c, kernel.ConvDirect, f)
 		if err != nil {

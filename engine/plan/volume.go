@@ -125,7 +125,7 @@ func (v *volume) conv(block kernel.Format) (*kernel.Conv, tapRect) {
 		KernelH: w.KernelH, KernelW: w.KernelW, StrideH: w.StrideH, StrideW: w.StrideW,
 		DilationH: w.DilationH, DilationW: w.DilationW, PadTop: w.PadTop, PadLeft: w.PadLeft, Group: v.op.Group}
 	t := trim(c)
-	c.In = layout(format, v.in, kernel.Halo{Top: c.PadTop, Left: c.PadLeft, Bottom: max(0, below(c)), Right: max(0, rightOf(c))})
+	c.In = layout(format, v.in, c.Halo())
 	return c, t
 }
 
