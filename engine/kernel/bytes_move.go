@@ -14,6 +14,18 @@ type ByteMove struct {
 	Table    *[256]uint8 // the function; nil: the identity
 }
 
+// FlipTable is the table of an XOR with flip, nil if that changes nothing.
+func FlipTable(flip uint8) *[256]uint8 {
+	if flip == 0 {
+		return nil
+	}
+	t := new([256]uint8)
+	for i := range t {
+		t[i] = uint8(i) ^ flip
+	}
+	return t
+}
+
 type byteMove struct {
 	rows
 	ByteMove

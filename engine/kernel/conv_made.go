@@ -1,7 +1,5 @@
 package kernel
 
-import "unsafe"
-
 // MadeConv is a convolution between planar values with weights that are made at run time. It
 // packs them, brings the input into blocks, convolves, and brings the result out of blocks.
 type MadeConv struct {
@@ -43,7 +41,7 @@ func (r *Rung) MadeConv(planar Conv) (*MadeConv, error) {
 		made.Steps = append(made.Steps, toScratch{s, 0})
 	}
 	for _, s := range conv.Steps {
-		made.Steps = append(made.Steps, amidScratch{s, result, own})
+		made.Steps = append(made.Steps, &inScratch{Step: s, out: result, own: own})
 	}
 	for _, s := range out.Steps {
 		made.Steps = append(made.Steps, fromScratch{s, result})
@@ -63,18 +61,3 @@ type packing struct{ w *ConvWeights }
 
 func (p packing) Chunks() int          { return p.w.Chunks() }
 func (p packing) Run(i int, _ *Memory) { p.w.Chunk(i) }
-
-// amidScratch is a step from the scratch's beginning to its byte out, whose own scratch begins at own.
-type amidScratch struct {
-	Step
-	out, own int
-}
-
-func (s amidScratch) Run(chunk int, m *Memory) {
-	f := frames.Get().(*frame)
-	f.memory = *m
-	f.memory.In, f.memory.Out, f.memory.Scratch = m.Scratch, unsafe.Add(m.Scratch, s.out), unsafe.Add(m.Scratch, s.own)
-	s.Step.Run(chunk, &f.memory)
-	f.memory = Memory{}
-	frames.Put(f)
-}

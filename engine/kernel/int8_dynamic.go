@@ -39,18 +39,22 @@ type Floats struct {
 // NewDynamic returns a Dynamic. Group must be 1, Act a Clip or the identity.
 func (r *Rung) NewDynamic(c *Conv, f Floats) *Dynamic {
 	d := &Dynamic{QConv: QConv{Conv: *c, Floats: &f}, from: c.In, into: c.Out}
-	halo := c.Halo()
-	switch {
-	case d.matrix():
-		d.In = matrixLayout(U8x64, c.In.N, c.In.C, roundUp(c.In.C, 64))
-		lanes := r.Block.Channels()
-		d.Out = matrixLayout(r.Block, c.Out.N, c.Out.C, 4*roundUp(c.Out.C, lanes))
-	case c.In.Format == Planar && c.DilationW == 1 && c.KernelW <= 16:
-		d.In = NewLayout(U8x4, c.In.N, c.In.C, c.In.H, c.In.W, halo)
-	default:
-		d.In = NewLayout(U8x64, c.In.N, c.In.C, c.In.H, c.In.W, halo)
-	}
+	d.layCodes(r, d.matrix(), c.In.Format == Planar)
 	return d
+}
+
+// layCodes chooses the layout of the codes: of the rows of a matrix, for which it chooses the
+// layout of the output too, or of pictures of few channels (up to four) or of more.
+func (c *QConv) layCodes(r *Rung, matrix, few bool) {
+	switch {
+	case matrix:
+		c.In = matrixLayout(U8x64, c.In.N, c.In.C, roundUp(c.In.C, 64))
+		c.Out = matrixLayout(r.Block, c.Out.N, c.Out.C, 4*roundUp(c.Out.C, r.Block.Channels()))
+	case few && c.DilationW == 1 && c.KernelW <= 16:
+		c.In = NewLayout(U8x4, c.In.N, c.In.C, c.In.H, c.In.W, c.Halo())
+	default:
+		c.In = NewLayout(U8x64, c.In.N, c.In.C, c.In.H, c.In.W, c.Halo())
+	}
 }
 
 // matrix reports whether input and output are matrices, whose rows are pictures of one
@@ -91,7 +95,12 @@ type dynamicRooms struct {
 	ends        int // floatEnds bytes for each 32 outputs
 	codes       int
 	convScratch int // scratch of the convolution: 16-bit codes, if it multiplies those
-	rows        int // of the output, padded to complete blocks
+	rows        int // of the output, padded to complete blocks; negative: the output itself
+}
+
+// inside returns a step of the QConv between these rooms.
+func (at *dynamicRooms) inside(s Step) Step {
+	return &inScratch{s, at.codes, at.rows, at.convScratch, at.ends}
 }
 
 // floatEnds is the size of the int32 biases of 32 outputs, their scales, and the
@@ -108,7 +117,7 @@ func (r *Rung) Dynamic(d *Dynamic, w *QConvWeights) (Work, error) {
 		return Work{}, fmt.Errorf("%v: no kernel quantises it", &d.from)
 	}
 	scan := newScan(r, &d.from)
-	at, size := dynamicRooms{}, cacheLine
+	at, size := dynamicRooms{rows: -1}, cacheLine
 	room := func(at *int, bytes int) {
 		*at = size
 		size += roundUp(bytes, cacheLine)
@@ -124,30 +133,12 @@ func (r *Rung) Dynamic(d *Dynamic, w *QConvWeights) (Work, error) {
 	scan.at = at.ranges
 	steps := []Step{scan, &scaleOfSums{scaleOfRange{at.ranges, scan.Chunks()}, d, w, at}, newCoding(r, d, at.codes)}
 	for _, s := range conv.Steps {
-		steps = append(steps, &inScratch{s, at, padded})
+		steps = append(steps, at.inside(s))
 	}
 	if padded {
 		steps = append(steps, &unpad{d.Out, d.into, at.rows})
 	}
 	return Work{Steps: steps, Scratch: size}, nil
-}
-
-// inScratch is a step of the convolution itself, whose operands lie in the scratch.
-type inScratch struct {
-	Step
-	at     dynamicRooms
-	padded bool
-}
-
-func (s *inScratch) Run(chunk int, m *Memory) {
-	f := frames.Get().(*frame)
-	f.memory = Memory{In: unsafe.Add(m.Scratch, s.at.codes), Scratch: unsafe.Add(m.Scratch, s.at.convScratch), Out: m.Out, Ends: unsafe.Add(m.Scratch, s.at.ends)}
-	if s.padded {
-		f.memory.Out = unsafe.Add(m.Scratch, s.at.rows)
-	}
-	s.Step.Run(chunk, &f.memory)
-	f.memory = Memory{}
-	frames.Put(f)
 }
 
 // scan finds the smallest and the largest number, 0 included, of some rows.
@@ -468,27 +459,11 @@ func (s *plainFloats) Run(chunk int, m *Memory) {
 	plane, lanes := unsafe.Add(m.Out, c.Out.At(n, co)), c.Out.Format.Channels()
 	for y := range c.Out.H {
 		for x := range c.Out.W {
-			v := c.finishFloats(s.codedSum(m, n, co, y, x), co, m.Ends)
+			v := c.finishFloats(s.sum(m, n, co, y, x), co, m.Ends)
 			*(*uint32)(unsafe.Add(plane, c.Out.Pixel(y, x)+4*(co%lanes))) = v
 		}
 	}
 	if co%lanes == 0 {
 		c.Out.clearAround(plane, 0, c.Out.H)
 	}
-}
-
-// codedSum is the sum of products with codes as they are, those of the padding, which
-// are in the halo, included.
-func (s *plainFloats) codedSum(m *Memory, n, co, y, x int) (sum int32) {
-	c, w := &s.conv, s.weights
-	row := w.plain[co*w.per():][:w.per()]
-	for ci := range c.In.C {
-		for ky := range c.KernelH {
-			for kx := range c.KernelW {
-				v := *c.In.byteAt(m.In, n, ci, y*c.StrideH+ky*c.DilationH-c.PadTop, x*c.StrideW+kx*c.DilationW-c.PadLeft)
-				sum += int32(v) * int32(row[(ci*c.KernelH+ky)*c.KernelW+kx])
-			}
-		}
-	}
-	return sum
 }

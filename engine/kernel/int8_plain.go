@@ -4,10 +4,11 @@ import "unsafe"
 
 // plainQConvs has the twin alone.
 var plainQConvs = qconvKernels{plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
-	if s := (plainQConv{*c, w}); c.Floats != nil {
+	s := plainQConv{*c, w}
+	if c.Floats != nil {
 		return Work{Steps: []Step{&plainFloats{s}}}, nil
 	}
-	return Work{Steps: []Step{&plainQConv{*c, w}}}, nil
+	return Work{Steps: []Step{&s}}, nil
 }}
 
 // plainQConv is the twin of the integer convolutions: it computes the definition.
@@ -25,7 +26,7 @@ func (s *plainQConv) Run(chunk int, m *Memory) {
 	plane := unsafe.Add(m.Out, c.Out.At(n, co))
 	for y := range c.Out.H {
 		for x := range c.Out.W {
-			v := c.requantize(s.sum(m, n, co, y, x), s.weights.scales[co])
+			v := c.requantize(s.weights.bias[co]+s.sum(m, n, co, y, x), s.weights.scales[co])
 			*(*uint8)(unsafe.Add(plane, c.Out.Pixel(y, x)+co%64)) = v
 		}
 	}
@@ -34,23 +35,18 @@ func (s *plainQConv) Run(chunk int, m *Memory) {
 	}
 }
 
-// sum computes one output before scaling. Padding has the value of the zero point.
-func (s *plainQConv) sum(m *Memory, n, co, y, x int) int32 {
-	c, w := &s.conv, s.weights
+// sum is the sum of the products of one output, without a bias, with codes as they are. Those of
+// the padding are in the halo.
+func (s *plainQConv) sum(m *Memory, n, co, y, x int) (sum int32) {
+	c := &s.conv
 	cin := c.In.C / c.Group
 	first := co / (c.Out.C / c.Group) * cin
-	sum := w.bias[co]
+	row := s.weights.plain[co*s.weights.per():][:s.weights.per()]
 	for ci := range cin {
 		for ky := range c.KernelH {
 			for kx := range c.KernelW {
-				weight := w.plain[((co*cin+ci)*c.KernelH+ky)*c.KernelW+kx]
-				iy := y*c.StrideH + ky*c.DilationH - c.PadTop
-				ix := x*c.StrideW + kx*c.DilationW - c.PadLeft
-				v := c.InZero
-				if iy >= 0 && ix >= 0 && iy < c.In.H && ix < c.In.W {
-					v = *c.In.byteAt(m.In, n, first+ci, iy, ix)
-				}
-				sum += int32(v) * int32(weight)
+				v := *c.In.byteAt(m.In, n, first+ci, y*c.StrideH+ky*c.DilationH-c.PadTop, x*c.StrideW+kx*c.DilationW-c.PadLeft)
+				sum += int32(v) * int32(row[(ci*c.KernelH+ky)*c.KernelW+kx])
 			}
 		}
 	}

@@ -26,19 +26,11 @@ type Sums struct {
 // otherwise 0. zero is their zero point as stored (XOR flip), which the padding has.
 func (r *Rung) NewSums(c *Conv, flip, zero uint8) *Sums {
 	s := &Sums{QConv: QConv{Conv: *c, Floats: &Floats{Sums: true}, InZero: zero}, from: c.In, into: c.Out, flip: flip}
-	halo := c.Halo()
-	switch {
-	case s.matrix():
-		s.In = matrixLayout(U8x64, c.In.N, c.In.C, roundUp(c.In.C, 64))
-		s.Out = matrixLayout(r.Block, c.Out.N, c.Out.C, 4*roundUp(c.Out.C, r.Block.Channels()))
-		return s
-	case c.In.C <= 4 && c.DilationW == 1 && c.KernelW <= 16:
-		s.In = NewLayout(U8x4, c.In.N, c.In.C, c.In.H, c.In.W, halo)
-	default:
-		s.In = NewLayout(U8x64, c.In.N, c.In.C, c.In.H, c.In.W, halo)
-	}
+	s.layCodes(r, s.matrix(), c.In.C <= 4)
 	s.In.Fill = zero
-	s.Out = NewLayout(r.Block, c.Out.N, c.Out.C, c.Out.H, c.Out.W, Halo{})
+	if !s.matrix() {
+		s.Out = NewLayout(r.Block, c.Out.N, c.Out.C, c.Out.H, c.Out.W, Halo{})
+	}
 	return s
 }
 
@@ -57,7 +49,7 @@ func (r *Rung) Sums(s *Sums, w *QConvWeights) (Work, error) {
 	if s.from.Format != U8 || s.into.Format != Planar {
 		return Work{}, fmt.Errorf("%v: sums are made of u8, and planar", &s.Conv)
 	}
-	at, size := dynamicRooms{}, 0
+	at, size := dynamicRooms{rows: -1}, 0
 	room := func(at *int, bytes int) {
 		*at = size
 		size += roundUp(bytes, cacheLine)
@@ -69,20 +61,13 @@ func (r *Rung) Sums(s *Sums, w *QConvWeights) (Work, error) {
 	if blocks {
 		room(&at.rows, s.Out.Size())
 	}
-	var table *[256]uint8
-	if s.flip != 0 {
-		table = new([256]uint8)
-		for i := range table {
-			table[i] = uint8(i) ^ s.flip
-		}
-	}
-	move, err := r.ByteMove(ByteMove{From: s.from, To: s.In, Table: table})
+	move, err := r.ByteMove(ByteMove{From: s.from, To: s.In, Table: FlipTable(s.flip)})
 	if err != nil {
 		return Work{}, err
 	}
 	steps := []Step{&endsOfSums{s, w, at.ends}, toScratch{move.Steps[0], at.codes}}
 	for _, step := range conv.Steps {
-		steps = append(steps, &inScratch{step, at, blocks})
+		steps = append(steps, at.inside(step))
 	}
 	switch {
 	case s.matrix() && blocks:

@@ -61,6 +61,24 @@ func (s fromScratch) Run(chunk int, m *Memory) {
 	runBetween(s.Step, chunk, m, unsafe.Add(m.Scratch, s.at), m.Out)
 }
 
+// inScratch is a step of which all but its output, or that too, lies in the scratch: each from a
+// byte on. out is negative where the output is that of the work, and ends counts for a QConv only.
+type inScratch struct {
+	Step
+	in, out, own, ends int
+}
+
+func (s *inScratch) Run(chunk int, m *Memory) {
+	f := frames.Get().(*frame)
+	f.memory = Memory{In: unsafe.Add(m.Scratch, s.in), Out: m.Out, Scratch: unsafe.Add(m.Scratch, s.own), Ends: unsafe.Add(m.Scratch, s.ends)}
+	if s.out >= 0 {
+		f.memory.Out = unsafe.Add(m.Scratch, s.out)
+	}
+	s.Step.Run(chunk, &f.memory)
+	f.memory = Memory{}
+	frames.Put(f)
+}
+
 // runBetween runs a chunk with another input and output.
 func runBetween(s Step, chunk int, m *Memory, in, out unsafe.Pointer) {
 	f := frames.Get().(*frame)

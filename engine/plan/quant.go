@@ -142,18 +142,6 @@ func (q *quants) layout(v *ir.Value, f kernel.Format) kernel.Layout {
 // codes are stored plus 128.
 func (q *quants) flip(v *ir.Value) uint8 { return pass.SignBit(q.fact(v).DType) }
 
-// flipTable is flip as a table, nil if it changes nothing.
-func flipTable(flip uint8) *[256]uint8 {
-	if flip == 0 {
-		return nil
-	}
-	t := new([256]uint8)
-	for i := range t {
-		t[i] = uint8(i) ^ flip
-	}
-	return t
-}
-
 // home is where a node writes its output in blocks.
 func (q *quants) home(n *ir.Node) place {
 	l := q.layout(n.Outputs[0], kernel.U8x64)
@@ -178,7 +166,7 @@ func (q *quants) inFormat(n *ir.Node, v *ir.Value, f kernel.Format) (place, erro
 	l := q.layout(v, f)
 	p := place{buffer: q.newBuffer(l.Size()), layout: l}
 	have[v] = p
-	w, err := q.opt.Rung.ByteMove(kernel.ByteMove{From: q.layout(v, kernel.U8), To: l, Table: flipTable(q.flip(v))})
+	w, err := q.opt.Rung.ByteMove(kernel.ByteMove{From: q.layout(v, kernel.U8), To: l, Table: kernel.FlipTable(q.flip(v))})
 	if err != nil {
 		return place{}, err
 	}
@@ -195,7 +183,7 @@ func (b *builder) codesToPlanar(v *ir.Value) (place, bool, error) {
 	}
 	to := q.layout(v, kernel.U8)
 	p := place{buffer: q.newBuffer(to.Size())}
-	w, err := q.opt.Rung.ByteMove(kernel.ByteMove{From: from.layout, To: to, Table: flipTable(q.flip(v))})
+	w, err := q.opt.Rung.ByteMove(kernel.ByteMove{From: from.layout, To: to, Table: kernel.FlipTable(q.flip(v))})
 	if err != nil {
 		return place{}, true, err
 	}
