@@ -36,7 +36,7 @@ var activations = []Def{
 // floatFunc returns the constructor of an elementwise operator without attributes that is defined for
 // floats only.
 func floatFunc(f func(float64) float64) func(*ir.Node) (Op, error) {
-	return func(*ir.Node) (Op, error) { return floats(f), nil }
+	return noAttributes(floats(f))
 }
 
 // relu is y = max(x, 0); NaN stays NaN. ONNX Relu.

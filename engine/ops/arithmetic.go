@@ -29,7 +29,7 @@ var arithmetics = []Def{
 	{Name: "Sum", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: variadic{binary: add, sameShape: true}.new},
 	{Name: "Mean", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: variadic{binary: add, sameShape: true, finish: divideBy}.new},
 
-	{Name: "Pow", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: newPow},
+	{Name: "Pow", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(power{})},
 	{Name: "Pow", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(power{})},
 	{Name: "Mod", Since: 10, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: newMod},
 }
@@ -71,8 +71,6 @@ func divideBy(n int) unary {
 
 // power is z = xʸ with the dtype of x; y may have another. ONNX Pow-15; before -12 both have the same.
 type power struct{}
-
-func newPow(*ir.Node) (Op, error) { return power{}, nil }
 
 // Infer: X, Y → Z with X's dtype and the broadcast shape.
 func (power) Infer(in []ir.Fact) ([]ir.Fact, error) {

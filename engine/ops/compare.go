@@ -45,7 +45,7 @@ var comparisons = []Def{
 
 	{Name: "IsNaN", Since: 9, Types: anyFloats, In: Exactly(1), Out: Exactly(1), New: test{math.IsNaN, &bitTest{relation: num.Greater}}.new},
 	{Name: "IsInf", Since: 10, Types: anyFloats, In: Exactly(1), Out: Exactly(1), New: newIsInf},
-	{Name: "Where", Since: 9, Types: boolType, In: Exactly(3), Out: Exactly(1), New: newWhere},
+	{Name: "Where", Since: 9, Types: boolType, In: Exactly(3), Out: Exactly(1), New: noAttributes(where{})},
 }
 
 func (op compareOp) new(*ir.Node) (Op, error) { return op, nil }
@@ -204,8 +204,6 @@ func (op test) Eval(c *Call) error {
 
 // where is x if the condition holds, else y. ONNX Where-9.
 type where struct{}
-
-func newWhere(*ir.Node) (Op, error) { return where{}, nil }
 
 // Infer: condition bool, X, Y of the same dtype → their broadcast shape.
 func (where) Infer(in []ir.Fact) ([]ir.Fact, error) {

@@ -13,9 +13,9 @@ import (
 // (docs/ContribOperators.md).
 var contributedMath = []Def{
 	{Domain: Microsoft, Name: "CDist", Since: 1, Types: tensor.Types(tensor.Float32, tensor.Float64), In: Exactly(2), Out: Exactly(1), New: newCDist},
-	{Domain: Microsoft, Name: "DynamicTimeWarping", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: newTimeWarping},
-	{Domain: Microsoft, Name: "Inverse", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newInverse},
-	{Domain: Microsoft, Name: "MatMulInteger16", Since: 1, Types: tensor.Types(tensor.Int16, tensor.Uint16), In: Exactly(2), Out: Exactly(1), New: newMatMulInteger16},
+	{Domain: Microsoft, Name: "DynamicTimeWarping", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: noAttributes(timeWarping{})},
+	{Domain: Microsoft, Name: "Inverse", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: noAttributes(inverse{})},
+	{Domain: Microsoft, Name: "MatMulInteger16", Since: 1, Types: tensor.Types(tensor.Int16, tensor.Uint16), In: Exactly(2), Out: Exactly(1), New: noAttributes(matMulInteger16{})},
 	{Domain: Microsoft, Name: "NGramRepeatBlock", Since: 1, Types: tensor.Types(tensor.Int64), In: Exactly(2), Out: Exactly(1), New: newNGramBlock},
 }
 
@@ -85,8 +85,6 @@ func (op cdist) Eval(c *Call) error {
 // inverse inverts each square matrix. Operator Inverse of com.microsoft.
 type inverse struct{}
 
-func newInverse(*ir.Node) (Op, error) { return inverse{}, nil }
-
 // Infer: [… M M] → the same.
 func (inverse) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if _, err := (det{}).Infer(in); err != nil {
@@ -145,8 +143,6 @@ func (op inverse) Eval(c *Call) error {
 // MatMulInteger16 of com.microsoft.
 type matMulInteger16 struct{}
 
-func newMatMulInteger16(*ir.Node) (Op, error) { return matMulInteger16{}, nil }
-
 // Infer: A, B of int16 or uint16 → shape as MatMul; uint32 if both are unsigned,
 // else int32.
 func (matMulInteger16) Infer(in []ir.Fact) ([]ir.Fact, error) {
@@ -178,8 +174,6 @@ func (op matMulInteger16) Eval(c *Call) error {
 // step to the right unless one of the other two is cheaper than both others; so it is too where
 // those two are equal and cheaper. Operator DynamicTimeWarping of com.microsoft.
 type timeWarping struct{}
-
-func newTimeWarping(*ir.Node) (Op, error) { return timeWarping{}, nil }
 
 // Infer: X [rows columns] or [1 rows columns] → int32 [2 steps], the row and the
 // column of each step.

@@ -11,20 +11,18 @@ import (
 // contributedMoves lists operators of ONNX Runtime that move and select elements
 // (docs/ContribOperators.md). Most of them were later adopted by ONNX.
 var contributedMoves = []Def{
-	{Domain: Microsoft, Name: "ExpandDims", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newExpandDims},
-	{Domain: Microsoft, Name: "GatherND", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherND11},
+	{Domain: Microsoft, Name: "ExpandDims", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(expandDims{})},
+	{Domain: Microsoft, Name: "GatherND", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(gatherND{})},
 	{Domain: Microsoft, Name: "Pad", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newPad11},
 	{Domain: Microsoft, Name: "Range", Since: 1, Types: rangeTypes, In: Arity{2, 3}, Out: Exactly(1), New: newRangeByOne},
 	{Domain: Microsoft, Name: "Trilu", Since: 1, Types: tensor.AllTypes, In: Arity{1, 2}, Out: Exactly(1), New: newTrilu},
 	{Domain: Microsoft, Name: "UnfoldTensor", Since: 1, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newUnfold},
-	{Domain: Microsoft, Name: "Unique", Since: 1, Types: tensor.NumericTypes, In: Exactly(1), Out: Arity{1, 3}, New: newFirstUnique},
+	{Domain: Microsoft, Name: "Unique", Since: 1, Types: tensor.NumericTypes, In: Exactly(1), Out: Arity{1, 3}, New: noAttributes(firstUnique{})},
 }
 
 // expandDims inserts a dimension of 1 at the axis given by input 1. A predecessor
 // of Unsqueeze.
 type expandDims struct{}
-
-func newExpandDims(*ir.Node) (Op, error) { return expandDims{}, nil }
 
 // Infer: X [dims], axis of the output → [dims with a 1].
 func (expandDims) Infer(in []ir.Fact) ([]ir.Fact, error) {
@@ -141,8 +139,6 @@ func (op unfold) Eval(c *Call) error {
 // order of first occurrence, the index among them of each element of X, and the
 // counts.
 type firstUnique struct{}
-
-func newFirstUnique(*ir.Node) (Op, error) { return firstUnique{}, nil }
 
 // unsorted is the standard's Unique that firstUnique computes with.
 var unsorted = unique{flat: true}

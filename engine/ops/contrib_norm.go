@@ -17,7 +17,7 @@ var contributedNorms = []Def{
 	{Domain: Microsoft, Name: "SkipSimplifiedLayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 4}, Out: Arity{1, 4}, New: newSkipSimplifiedNorm},
 	{Domain: Microsoft, Name: "EmbedLayerNormalization", Since: 1, Types: tensor.Types(tensor.Int32), In: Arity{1, 9}, Out: Arity{1, 3}, New: newEmbedNorm},
 	{Domain: Microsoft, Name: "GroupNorm", Since: 1, Types: tensor.FloatTypes, In: Exactly(3), Out: Exactly(1), New: newGroupNormLast},
-	{Domain: Microsoft, Name: "BiasSplitGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newBiasSplitGelu},
+	{Domain: Microsoft, Name: "BiasSplitGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(biasSplitGelu{})},
 }
 
 // simplifiedNorm is lineNorm without a mean: x / √(mean(x²) + epsilon) · scale. Its second output
@@ -328,8 +328,6 @@ func (op groupNormLast) normalise(x []float64, channels, first, end int, scale, 
 // biasSplitGelu splits x + bias along the last dimension into halves a and b, and gives a·gelu(b).
 // Operator BiasSplitGelu of com.microsoft.
 type biasSplitGelu struct{}
-
-func newBiasSplitGelu(*ir.Node) (Op, error) { return biasSplitGelu{}, nil }
 
 // Infer: X […, 2C], bias [2C] → […, C].
 func (biasSplitGelu) Infer(in []ir.Fact) ([]ir.Fact, error) {

@@ -12,8 +12,8 @@ import (
 var contributedProducts = []Def{
 	{Domain: Microsoft, Name: "FusedMatMul", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newFusedMatMul},
 	{Domain: Microsoft, Name: "TransposeMatMul", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newFusedMatMul},
-	{Domain: Microsoft, Name: "MatMulIntegerToFloat", Since: 1, Types: byteTypes, In: Arity{4, 7}, Out: Exactly(1), New: newMatMulToFloat},
-	{Domain: Microsoft, Name: "DynamicQuantizeMatMul", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{3, 5}, Out: Exactly(1), New: newDynamicMatMul},
+	{Domain: Microsoft, Name: "MatMulIntegerToFloat", Since: 1, Types: byteTypes, In: Arity{4, 7}, Out: Exactly(1), New: noAttributes(matMulToFloat{})},
+	{Domain: Microsoft, Name: "DynamicQuantizeMatMul", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{3, 5}, Out: Exactly(1), New: noAttributes(dynamicMatMul{})},
 	{Domain: Microsoft, Name: "MatMulNBits", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Exactly(1), New: newMatMulNBits},
 }
 
@@ -108,8 +108,6 @@ func permuted(c *Call, t *tensor.Tensor, p []int) (*tensor.Tensor, error) {
 // scales and adds a bias. Operator MatMulIntegerToFloat of com.microsoft.
 type matMulToFloat struct{}
 
-func newMatMulToFloat(*ir.Node) (Op, error) { return matMulToFloat{}, nil }
-
 // Infer: A […, M, K], B […, K, N], scales of A and of B (one or [N]), their zero
 // points, bias [N] → float32 […, M, N].
 func (matMulToFloat) Infer(in []ir.Fact) ([]ir.Fact, error) {
@@ -169,8 +167,6 @@ func scaledProduct(c *Call, a, b [2]*tensor.Tensor, scale float64, scales, bias 
 // dynamicMatMul is matMulToFloat of a float matrix A that is quantised at run time, as
 // DynamicQuantizeLinear does. Operator DynamicQuantizeMatMul of com.microsoft.
 type dynamicMatMul struct{}
-
-func newDynamicMatMul(*ir.Node) (Op, error) { return dynamicMatMul{}, nil }
 
 // Infer: A float32 […, M, K], B […, K, N], its scale and zero point, bias →
 // float32 […, M, N].
@@ -332,8 +328,6 @@ func packedCode(data []byte, i, bits int) byte {
 // qlinearWhere selects elements of X or Y by a condition and requantises them with the scale and zero
 // point of Z. Operator QLinearWhere of com.microsoft.
 type qlinearWhere struct{}
-
-func newQLinearWhere(*ir.Node) (Op, error) { return qlinearWhere{}, nil }
 
 // Infer: condition, X, its scale and zero point, Y, its scale and zero point,
 // scale and zero point of Z → Z of X's dtype and the broadcast shape.

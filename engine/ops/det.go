@@ -11,8 +11,6 @@ import (
 // det is the determinant of each square matrix. ONNX Det-11; -22 extends the types.
 type det struct{}
 
-func newDet(*ir.Node) (Op, error) { return det{}, nil }
-
 // Infer: [… M M] → […].
 func (det) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	x := in[0].Shape

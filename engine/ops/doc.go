@@ -75,7 +75,8 @@
 // # What helps
 //
 //   - In a constructor: [ir.Attrs] keeps the first error, so that all attributes are read and the
-//     error is checked once. readWindow reads the attributes of convolutions and pools.
+//     error is checked once. readWindow reads the attributes of convolutions and pools. noAttributes
+//     is the constructor of operators that have none.
 //   - In Infer: wantType, wantRank, sameType and firstError check; fact(in, i) is an optional
 //     input; knownInts reads a constant list of integers; broadcastShape, withDim and fitsShape
 //     work on shapes with unknown dimensions.

@@ -12,7 +12,7 @@ var gathers = []Def{
 	{Name: "Gather", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGather},
 	{Name: "GatherElements", Since: 11, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherElements},
 	{Name: "GatherND", Since: 12, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherND},
-	{Name: "GatherND", Since: 11, Until: 11, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherND11},
+	{Name: "GatherND", Since: 11, Until: 11, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(gatherND{})},
 }
 
 // gather selects slices of data along an axis: for axis 0, y[i…, …] = data[indices[i…], …]. ONNX

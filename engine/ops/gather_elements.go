@@ -111,8 +111,6 @@ func newGatherND(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-func newGatherND11(n *ir.Node) (Op, error) { return gatherND{}, nil }
-
 // Infer: data [b…, d…], indices [b…, i…, k] → [b…, i…, dk…].
 func (op gatherND) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 1, integerTypes); err != nil {

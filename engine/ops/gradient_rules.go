@@ -74,7 +74,7 @@ func lastTwoSwapped(d *derivation, v *ir.Value) *ir.Value {
 // derivatives lists internal operators that only gradients use.
 var derivatives = []Def{
 	{Domain: Internal, Name: "OnesLike", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newOnesLike},
-	{Domain: Internal, Name: "SumTo", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newSumTo},
+	{Domain: Internal, Name: "SumTo", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(sumTo{})},
 }
 
 // newOnesLike makes y[i] = x[i]⁰, which is 1 for every x, even NaN.
@@ -86,8 +86,6 @@ func newOnesLike(*ir.Node) (Op, error) {
 // to the second, or in which the second has size 1. The derivative of a value that is repeated is
 // the sum of those of its copies.
 type sumTo struct{}
-
-func newSumTo(*ir.Node) (Op, error) { return sumTo{}, nil }
 
 // Infer: X, a value whose shape broadcasts to X's → that shape.
 func (sumTo) Infer(in []ir.Fact) ([]ir.Fact, error) {

@@ -17,7 +17,7 @@ var legacies = []Def{
 	{Name: "ScaledTanh", Since: 1, Until: 9, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newScaledTanh},
 	{Name: "ImageScaler", Since: 1, Until: 9, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newImageScaler},
 	{Name: "Crop", Since: 1, Until: 9, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newCrop1},
-	{Name: "DynamicSlice", Since: 1, Until: 9, Types: tensor.AllTypes, In: Arity{3, 4}, Out: Exactly(1), New: newSlice},
+	{Name: "DynamicSlice", Since: 1, Until: 9, Types: tensor.AllTypes, In: Arity{3, 4}, Out: Exactly(1), New: noAttributes(slice{})},
 	{Name: "GRUUnit", Since: 1, Until: 9, Types: tensor.FloatTypes, In: Exactly(4), Out: Exactly(1), New: newGRUUnit},
 }
 

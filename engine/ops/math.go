@@ -41,7 +41,7 @@ var functions = []Def{
 	{Name: "Acosh", Since: 9, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(math.Acosh)},
 	{Name: "Atanh", Since: 9, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(math.Atanh)},
 
-	{Name: "Clip", Since: 11, Types: tensor.NumericTypes, In: Arity{1, 3}, Out: Exactly(1), New: newClip},
+	{Name: "Clip", Since: 11, Types: tensor.NumericTypes, In: Arity{1, 3}, Out: Exactly(1), New: noAttributes(clip{})},
 	{Name: "Clip", Since: 1, Until: 10, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newClip1},
 	{Name: "CumSum", Since: 11, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: cumulativeOf(add, 0)},
 	{Name: "CumProd", Since: 26, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: cumulativeOf(mul, 1)},
@@ -91,8 +91,6 @@ func clamp[T tensor.Number](x, low, high T) T {
 // clip has its bounds as optional inputs with one element, by default the smallest and
 // the largest finite number of the type: infinite numbers are clipped too. ONNX Clip-11.
 type clip struct{}
-
-func newClip(*ir.Node) (Op, error) { return clip{}, nil }
 
 // Infer: input, min, max → same shape and dtype as the input.
 func (clip) Infer(in []ir.Fact) ([]ir.Fact, error) {

@@ -8,10 +8,10 @@ import (
 )
 
 var products = []Def{
-	{Name: "Det", Since: 11, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newDet},
+	{Name: "Det", Since: 11, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: noAttributes(det{})},
 	{Name: "Einsum", Since: 12, Types: tensor.NumericTypes, In: Arity{1, Many}, Out: Exactly(1), New: newEinsum},
-	{Name: "MatMul", Since: 9, Types: tensor.FloatTypes | wordTypes, In: Exactly(2), Out: Exactly(1), New: newMatMul},
-	{Name: "MatMul", Since: 1, Until: 8, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newMatMul},
+	{Name: "MatMul", Since: 9, Types: tensor.FloatTypes | wordTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(matMul{})},
+	{Name: "MatMul", Since: 1, Until: 8, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(matMul{})},
 	{Name: "Gemm", Since: 11, Types: tensor.FloatTypes | wordTypes, In: Arity{2, 3}, Out: Exactly(1), New: newGemm},
 	{Name: "Gemm", Since: 9, Until: 10, Types: tensor.FloatTypes | wordTypes, In: Exactly(3), Out: Exactly(1), New: newGemm},
 	{Name: "Gemm", Since: 1, Until: 8, Types: tensor.FloatTypes, In: Exactly(3), Out: Exactly(1), New: newGemm},
@@ -21,8 +21,6 @@ var products = []Def{
 // broadcast. A vector is a row as the left operand, a column as the right. ONNX
 // MatMul-1; -9 and -13 extend the types.
 type matMul struct{}
-
-func newMatMul(n *ir.Node) (Op, error) { return matMul{}, nil }
 
 // Infer: A […, M, K], B […, K, N] → Y […, M, N].
 func (matMul) Infer(in []ir.Fact) ([]ir.Fact, error) {

@@ -19,7 +19,7 @@ var (
 // The files ml*.go have the operators of domain ai.onnx.ml: classical machine learning on rows of
 // features, [N features]. Where the specification leaves something open, they follow ONNX Runtime.
 var mlOperators = []Def{
-	{Domain: mlDomain, Name: "ArrayFeatureExtractor", Since: 1, Types: mlNumbers | stringType, In: Exactly(2), Out: Exactly(1), New: newFeatureExtractor},
+	{Domain: mlDomain, Name: "ArrayFeatureExtractor", Since: 1, Types: mlNumbers | stringType, In: Exactly(2), Out: Exactly(1), New: noAttributes(featureExtractor{})},
 	{Domain: mlDomain, Name: "Binarizer", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Exactly(1), New: newBinarizer},
 	{Domain: mlDomain, Name: "Scaler", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Exactly(1), New: newScaler},
 	{Domain: mlDomain, Name: "Normalizer", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Exactly(1), New: newNormalizer},
@@ -32,8 +32,6 @@ var mlOperators = []Def{
 // featureExtractor selects columns of the last dimension. ONNX
 // ArrayFeatureExtractor-1.
 type featureExtractor struct{}
-
-func newFeatureExtractor(*ir.Node) (Op, error) { return featureExtractor{}, nil }
 
 // Infer: X […, C], indices int64 [n] → […, n]; a vector is one row.
 func (featureExtractor) Infer(in []ir.Fact) ([]ir.Fact, error) {

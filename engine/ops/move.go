@@ -13,7 +13,7 @@ var moves = []Def{
 	{Name: "Transpose", Since: 1, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newTranspose},
 	{Name: "Concat", Since: 4, Types: tensor.AllTypes, In: Arity{1, Many}, Out: Exactly(1), New: newConcat},
 	{Name: "Concat", Since: 1, Until: 3, Types: tensor.AllTypes, In: Arity{1, Many}, Out: Exactly(1), New: newConcat1},
-	{Name: "Slice", Since: 10, Types: tensor.AllTypes, In: Arity{3, 5}, Out: Exactly(1), New: newSlice},
+	{Name: "Slice", Since: 10, Types: tensor.AllTypes, In: Arity{3, 5}, Out: Exactly(1), New: noAttributes(slice{})},
 	{Name: "Slice", Since: 1, Until: 9, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newSlice1},
 	{Name: "Pad", Since: 18, Types: tensor.AllTypes, In: Arity{2, 4}, Out: Exactly(1), New: newPad18},
 	{Name: "Pad", Since: 11, Until: 17, Types: tensor.AllTypes, In: Arity{2, 3}, Out: Exactly(1), New: newPad11},

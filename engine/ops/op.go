@@ -59,6 +59,11 @@ type Def struct {
 	Random       bool                         // evaluated in each run, never constant-folded
 }
 
+// noAttributes is the Def.New of an operator that has none.
+func noAttributes(op Op) func(*ir.Node) (Op, error) {
+	return func(*ir.Node) (Op, error) { return op, nil }
+}
+
 // Arity is the allowed number of inputs or outputs of a node. The first Min are required; the
 // others may be missing at the end or left out in between (a nil input, an output without a name).
 // A Max of Many means no upper bound; if Min is above 0, the inputs are then a list, in which

@@ -22,7 +22,7 @@ var qlinears = []Def{
 	{Domain: Microsoft, Name: "QLinearAveragePool", Since: 1, Types: byteTypes, In: Arity{4, 5}, Out: Exactly(1), New: eitherLayout(newQLinearPool)},
 	{Domain: Microsoft, Name: "QLinearConcat", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{5, Many}, Out: Exactly(1), New: newQLinearConcat},
 	{Domain: Microsoft, Name: "QLinearSoftmax", Since: 1, Types: byteTypes, In: Exactly(5), Out: Exactly(1), New: newQLinearSoftmax},
-	{Domain: Microsoft, Name: "QLinearWhere", Since: 1, Types: tensor.Types(tensor.Bool), In: Exactly(9), Out: Exactly(1), New: newQLinearWhere},
+	{Domain: Microsoft, Name: "QLinearWhere", Since: 1, Types: tensor.Types(tensor.Bool), In: Exactly(9), Out: Exactly(1), New: noAttributes(qlinearWhere{})},
 	{Domain: Microsoft, Name: "QGemm", Since: 1, Types: byteTypes, In: Arity{6, 9}, Out: Exactly(1), New: newQGemm},
 }
 

@@ -12,16 +12,14 @@ import (
 // quantDynamic lists operators on float32 that is quantised at run time: the standard's, and those
 // that the pass "dynamic" joins with what follows.
 var quantDynamic = []Def{
-	{Name: "DynamicQuantizeLinear", Since: 11, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(3), New: newDynamicQuantize},
+	{Name: "DynamicQuantizeLinear", Since: 11, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(3), New: noAttributes(dynamicQuantize{})},
 	{Domain: Internal, Name: "DynamicConv", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{3, 5}, Out: Exactly(1), New: newDynamicConv},
-	{Domain: Internal, Name: "DynamicRound", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: newDynamicRound},
+	{Domain: Internal, Name: "DynamicRound", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: noAttributes(&DynamicRound{})},
 }
 
 // dynamicQuantize computes a scale and a uint8 zero point from the range of x,
 // extended to include 0. ONNX DynamicQuantizeLinear-11.
 type dynamicQuantize struct{}
-
-func newDynamicQuantize(*ir.Node) (Op, error) { return dynamicQuantize{}, nil }
 
 // Infer: x float32 → y uint8, scale float32 [], zero point uint8 [].
 func (dynamicQuantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
@@ -139,8 +137,6 @@ func scaleSums(y []float32, sums []float64, each, n int, scale float32, s, b *te
 
 // DynamicRound rounds to the numbers that the codes of DynamicQuantizeLinear stand for.
 type DynamicRound struct{}
-
-func newDynamicRound(*ir.Node) (Op, error) { return &DynamicRound{}, nil }
 
 // Infer: X float32 → Y, same shape.
 func (*DynamicRound) Infer(in []ir.Fact) ([]ir.Fact, error) {

@@ -11,15 +11,13 @@ import (
 // quantFused lists operators on 8-bit codes that passes create and no standard
 // has.
 var quantFused = []Def{
-	{Domain: Internal, Name: "Recode", Since: 1, Types: byteTypes, In: Exactly(2), Out: Exactly(1), New: newRecode},
+	{Domain: Internal, Name: "Recode", Since: 1, Types: byteTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(recoded{})},
 	{Domain: Internal, Name: "QLinearAveragePool", Since: 1, Types: byteTypes, In: Exactly(5), Out: Exactly(1), New: newCodesPool},
 }
 
 // recoded is a table look-up Y = table[X], which is any function of one number on codes. The table
 // [256] has Y's type and is indexed by the byte of the code, signed or not.
 type recoded struct{}
-
-func newRecode(*ir.Node) (Op, error) { return recoded{}, nil }
 
 // Infer: X → Y with the table's dtype.
 func (recoded) Infer(in []ir.Fact) ([]ir.Fact, error) {

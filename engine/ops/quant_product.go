@@ -10,9 +10,9 @@ import (
 
 var integerProducts = []Def{
 	{Name: "ConvInteger", Since: 10, Types: byteTypes, In: Arity{2, 4}, Out: Exactly(1), New: newConvInteger},
-	{Name: "MatMulInteger", Since: 10, Types: byteTypes, In: Arity{2, 4}, Out: Exactly(1), New: newMatMulInteger},
+	{Name: "MatMulInteger", Since: 10, Types: byteTypes, In: Arity{2, 4}, Out: Exactly(1), New: noAttributes(matMulInteger{})},
 	{Name: "QLinearConv", Since: 10, Types: byteTypes, In: Arity{8, 9}, Out: Exactly(1), New: newQLinearConv},
-	{Name: "QLinearMatMul", Since: 10, Types: byteTypes | tensor.Float8Types, In: Exactly(8), Out: Exactly(1), New: newQLinearMatMul},
+	{Name: "QLinearMatMul", Since: 10, Types: byteTypes | tensor.Float8Types, In: Exactly(8), Out: Exactly(1), New: noAttributes(qlinearMatMul{})},
 	{Domain: Microsoft, Name: "QLinearConv", Since: 1, Types: byteTypes, In: Arity{8, 9}, Out: Exactly(1), New: eitherLayout(newQLinearConv)},
 }
 
@@ -273,8 +273,6 @@ func requantize(c *Call, sums *tensor.Tensor, s scaleMap, scales []float32, zero
 // MatMulInteger-10.
 type matMulInteger struct{}
 
-func newMatMulInteger(*ir.Node) (Op, error) { return matMulInteger{}, nil }
-
 // Infer: A […, M, K], B […, K, N], zero points → Y int32 […, M, N].
 func (matMulInteger) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := zeroTypes(in, 0, 2, 1, 3); err != nil {
@@ -323,8 +321,6 @@ func integerProduct(c *Call, a, aZero, b, bZero *tensor.Tensor) (*tensor.Tensor,
 // qlinearMatMul is a matrix product of 8-bit integers, requantised to 8-bit integers as in
 // qlinearConv. ONNX QLinearMatMul-21, which adds 8-bit floats and 16-bit scales to -10.
 type qlinearMatMul struct{}
-
-func newQLinearMatMul(*ir.Node) (Op, error) { return qlinearMatMul{}, nil }
 
 // Infer: a, its scale and zero point, b, its scale and zero point, scale and zero
 // point of y → y with its zero point's dtype.

@@ -282,7 +282,7 @@ func newDropout(n *ir.Node) (Op, error) {
 
 // newDropout7 never drops. ONNX Dropout-7, -10.
 func newDropout7(mask tensor.DType) func(n *ir.Node) (Op, error) {
-	return func(n *ir.Node) (Op, error) { return dropout{mask: mask}, nil }
+	return noAttributes(dropout{mask: mask})
 }
 
 // newDropout1 drops unless is_test is set. ONNX Dropout-1, -6.

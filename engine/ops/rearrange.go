@@ -9,7 +9,7 @@ import (
 )
 
 var rearrangements = []Def{
-	{Name: "Tile", Since: 6, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newTile},
+	{Name: "Tile", Since: 6, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(tile{})},
 	{Name: "Tile", Since: 1, Until: 5, Types: tensor.AllTypes, In: Exactly(3), Out: Exactly(1), New: newTile1},
 	{Name: "DepthToSpace", Since: 11, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newDepthToSpace},
 	{Name: "DepthToSpace", Since: 1, Until: 10, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newDepthToSpace1},
@@ -25,8 +25,6 @@ var rearrangements = []Def{
 type tile struct {
 	single bool // version 1: one axis, and the number of repeats along it
 }
-
-func newTile(n *ir.Node) (Op, error) { return tile{}, nil }
 
 // newTile1 repeats along one axis. ONNX Tile-1.
 func newTile1(n *ir.Node) (Op, error) { return tile{true}, nil }

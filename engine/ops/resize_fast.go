@@ -35,14 +35,10 @@ func (op *resize) EvalFast(c *Call) (bool, error) {
 	for _, p := range plan {
 		planar = planar && p.axis >= across-1 && p.in < math.MaxInt32/inner
 	}
-	switch {
-	case planar:
-		done, err := op.pictures(c, shape, plan, across, inner)
-		if done || err != nil {
+	if planar {
+		if done, err := op.pictures(c, shape, plan, across, inner); done || err != nil {
 			return done, err
 		}
-	case op.mode == "nearest":
-		return false, nil
 	}
 	if op.mode == "nearest" {
 		return false, nil

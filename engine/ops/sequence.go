@@ -13,17 +13,17 @@ import (
 // elements (Fact.Elem). A sequence is a list of tensors that share memory with where they came
 // from; as tensors never change, an operator that adds or removes an element copies only the list.
 var sequences = []Def{
-	{Name: "SequenceConstruct", Since: 11, Types: tensor.AllTypes, In: Arity{1, Many}, Out: Exactly(1), New: newSequenceConstruct},
+	{Name: "SequenceConstruct", Since: 11, Types: tensor.AllTypes, In: Arity{1, Many}, Out: Exactly(1), New: noAttributes(sequenceConstruct{})},
 	{Name: "SequenceEmpty", Since: 11, In: Exactly(0), Out: Exactly(1), New: newSequenceEmpty},
-	{Name: "SequenceAt", Since: 11, In: Exactly(2), Out: Exactly(1), New: newSequenceAt},
-	{Name: "SequenceInsert", Since: 11, In: Arity{2, 3}, Out: Exactly(1), New: newSequenceInsert},
-	{Name: "SequenceErase", Since: 11, In: Arity{1, 2}, Out: Exactly(1), New: newSequenceErase},
-	{Name: "SequenceLength", Since: 11, In: Exactly(1), Out: Exactly(1), New: newSequenceLength},
+	{Name: "SequenceAt", Since: 11, In: Exactly(2), Out: Exactly(1), New: noAttributes(sequenceAt{})},
+	{Name: "SequenceInsert", Since: 11, In: Arity{2, 3}, Out: Exactly(1), New: noAttributes(sequenceInsert{})},
+	{Name: "SequenceErase", Since: 11, In: Arity{1, 2}, Out: Exactly(1), New: noAttributes(sequenceErase{})},
+	{Name: "SequenceLength", Since: 11, In: Exactly(1), Out: Exactly(1), New: noAttributes(sequenceLength{})},
 	{Name: "SplitToSequence", Since: 11, Types: tensor.AllTypes, In: Arity{1, 2}, Out: Exactly(1), New: newSplitToSequence},
 	{Name: "ConcatFromSequence", Since: 11, In: Exactly(1), Out: Exactly(1), New: newConcatFromSequence},
 	{Name: "Optional", Since: 15, In: Arity{0, 1}, Out: Exactly(1), New: newOptional},
-	{Name: "OptionalGetElement", Since: 15, In: Exactly(1), Out: Exactly(1), New: newOptionalGetElement},
-	{Name: "OptionalHasElement", Since: 15, In: Arity{0, 1}, Out: Exactly(1), New: newOptionalHasElement},
+	{Name: "OptionalGetElement", Since: 15, In: Exactly(1), Out: Exactly(1), New: noAttributes(optionalGetElement{})},
+	{Name: "OptionalHasElement", Since: 15, In: Arity{0, 1}, Out: Exactly(1), New: noAttributes(optionalHasElement{})},
 }
 
 // sequenceOf returns the fact of a sequence.
@@ -106,8 +106,6 @@ func withoutValue(f ir.Fact) ir.Fact {
 // sequenceConstruct makes a sequence of its inputs. ONNX SequenceConstruct-11.
 type sequenceConstruct struct{}
 
-func newSequenceConstruct(n *ir.Node) (Op, error) { return sequenceConstruct{}, nil }
-
 // Infer: values of the same type → a sequence of them.
 func (sequenceConstruct) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
@@ -165,8 +163,6 @@ func position(c *Call, i, n, or int) (int, error) {
 // sequenceAt returns one element. ONNX SequenceAt-11.
 type sequenceAt struct{}
 
-func newSequenceAt(n *ir.Node) (Op, error) { return sequenceAt{}, nil }
-
 // Infer: sequence, position → its element.
 func (sequenceAt) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	err := firstError(wantSequence(in), wantType(in, 1, integerTypes))
@@ -189,8 +185,6 @@ func (sequenceAt) Eval(c *Call) error {
 // sequenceInsert inserts a tensor before a position, or at the end. ONNX
 // SequenceInsert-11.
 type sequenceInsert struct{}
-
-func newSequenceInsert(n *ir.Node) (Op, error) { return sequenceInsert{}, nil }
 
 // Infer: sequence, tensor, position → the sequence.
 func (sequenceInsert) Infer(in []ir.Fact) ([]ir.Fact, error) {
@@ -249,8 +243,6 @@ func countCopies(run *Run, n int) error {
 // sequenceErase removes one element, by default the last. ONNX SequenceErase-11.
 type sequenceErase struct{}
 
-func newSequenceErase(n *ir.Node) (Op, error) { return sequenceErase{}, nil }
-
 func (sequenceErase) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{sequenceOf(elemOf(in[0]))}, firstError(wantSequence(in), wantType(in, 1, integerTypes))
 }
@@ -273,8 +265,6 @@ func (sequenceErase) Eval(c *Call) error {
 
 // sequenceLength is the number of elements. ONNX SequenceLength-11.
 type sequenceLength struct{}
-
-func newSequenceLength(n *ir.Node) (Op, error) { return sequenceLength{}, nil }
 
 func (sequenceLength) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(tensor.Int64, ir.Dims())}, wantSequence(in)
@@ -398,8 +388,6 @@ func (op optional) Eval(c *Call) error {
 // values are returned unchanged.
 type optionalGetElement struct{}
 
-func newOptionalGetElement(n *ir.Node) (Op, error) { return optionalGetElement{}, nil }
-
 // Infer: optional → its element; another value → the same.
 func (optionalGetElement) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if in[0].DType != tensor.Optional {
@@ -426,8 +414,6 @@ func (optionalGetElement) Eval(c *Call) error {
 // optionalHasElement tells whether an optional has an element. ONNX OptionalHasElement-15; from
 // version 18 on it is false if there is no input, and true for other values.
 type optionalHasElement struct{}
-
-func newOptionalHasElement(n *ir.Node) (Op, error) { return optionalHasElement{}, nil }
 
 func (optionalHasElement) Infer([]ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(tensor.Bool, ir.Dims())}, nil

@@ -11,17 +11,17 @@ import (
 var shapes = []Def{
 	{Name: "Shape", Since: 15, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newShape},
 	{Name: "Shape", Since: 1, Until: 14, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newShape1},
-	{Name: "Size", Since: 1, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newSize},
+	{Name: "Size", Since: 1, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: noAttributes(sizeOf{})},
 	{Name: "Reshape", Since: 14, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newReshape},
 	{Name: "Reshape", Since: 5, Until: 13, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newReshape5},
 	{Name: "Reshape", Since: 1, Until: 4, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newReshape1},
 	{Name: "Flatten", Since: 1, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newFlatten},
-	{Name: "Squeeze", Since: 13, Types: tensor.AllTypes, In: Arity{1, 2}, Out: Exactly(1), New: newSqueeze},
+	{Name: "Squeeze", Since: 13, Types: tensor.AllTypes, In: Arity{1, 2}, Out: Exactly(1), New: noAttributes(squeeze{})},
 	{Name: "Squeeze", Since: 1, Until: 12, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newSqueeze1},
-	{Name: "Unsqueeze", Since: 13, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newUnsqueeze},
+	{Name: "Unsqueeze", Since: 13, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(unsqueeze{})},
 	{Name: "Unsqueeze", Since: 1, Until: 12, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newUnsqueeze1},
-	{Name: "Expand", Since: 8, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newExpand},
-	{Name: "Identity", Since: 1, In: Exactly(1), Out: Exactly(1), New: newIdentity},
+	{Name: "Expand", Since: 8, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: noAttributes(expand{})},
+	{Name: "Identity", Since: 1, In: Exactly(1), Out: Exactly(1), New: noAttributes(identity{})},
 }
 
 // shapeOf returns the sizes of dimensions start to end as int64. ONNX Shape-15.
@@ -77,8 +77,6 @@ func (op shapeOf) Eval(c *Call) error {
 
 // sizeOf is the number of elements. ONNX Size-1; newer versions extend the types.
 type sizeOf struct{}
-
-func newSize(n *ir.Node) (Op, error) { return sizeOf{}, nil }
 
 // Infer: data [any shape] → int64 scalar.
 func (sizeOf) Infer(in []ir.Fact) ([]ir.Fact, error) {
@@ -390,8 +388,6 @@ func (op flatten) Eval(c *Call) error {
 // larger than those of the shape. ONNX Expand-8; -13 extends the types.
 type expand struct{}
 
-func newExpand(n *ir.Node) (Op, error) { return expand{}, nil }
-
 // Infer: input [any shape], int64 shape [r] → both broadcast.
 func (expand) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := firstError(wantType(in, 1, tensor.Types(tensor.Int64)), wantRank(in, 1, 1)); err != nil {
@@ -486,8 +482,6 @@ func (expand) Eval(c *Call) error {
 
 // identity returns its input, whatever that is. ONNX Identity-1; newer versions extend the types.
 type identity struct{}
-
-func newIdentity(n *ir.Node) (Op, error) { return identity{}, nil }
 
 func (identity) Infer(in []ir.Fact) ([]ir.Fact, error) { return in[:1], nil }
 

@@ -16,8 +16,6 @@ type slice struct {
 	attr               bool  // they are attributes, not inputs
 }
 
-func newSlice(n *ir.Node) (Op, error) { return slice{}, nil }
-
 // newSlice1 has the ranges as attributes. ONNX Slice-1.
 func newSlice1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("starts", "ends")

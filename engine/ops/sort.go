@@ -15,7 +15,7 @@ var sorts = []Def{
 	{Name: "TopK", Since: 10, Until: 10, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(2), New: newTopK10},
 	{Name: "TopK", Since: 1, Until: 9, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(2), New: newTopK1},
 	{Name: "Unique", Since: 11, Types: tensor.NumericTypes | tensor.Types(tensor.Bool, tensor.String), In: Exactly(1), Out: Arity{1, 4}, New: newUnique},
-	{Name: "NonZero", Since: 9, Types: tensor.AllTypes &^ tensor.ComplexTypes, In: Exactly(1), Out: Exactly(1), New: newNonZero},
+	{Name: "NonZero", Since: 9, Types: tensor.AllTypes &^ tensor.ComplexTypes, In: Exactly(1), Out: Exactly(1), New: noAttributes(nonZero{})},
 }
 
 // order returns a function that compares elements of t by index: ascending, NaN
@@ -392,8 +392,6 @@ func (op unique) groups(c *Call, x *tensor.Tensor, axis int) ([][]int, error) {
 // nonZero returns the positions of the nonzero elements, one in each column. ONNX NonZero-9; -13
 // extends the types.
 type nonZero struct{}
-
-func newNonZero(n *ir.Node) (Op, error) { return nonZero{}, nil }
 
 // Infer: X [d0…dn] → int64 [n, found].
 func (nonZero) Infer(in []ir.Fact) ([]ir.Fact, error) {

@@ -14,8 +14,6 @@ type squeeze struct {
 	attr bool
 }
 
-func newSqueeze(n *ir.Node) (Op, error) { return squeeze{}, nil }
-
 // newSqueeze1 has the axes as an attribute. ONNX Squeeze-1.
 func newSqueeze1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
@@ -81,8 +79,6 @@ type unsqueeze struct {
 	axes []int // attribute of version 1
 	attr bool
 }
-
-func newUnsqueeze(n *ir.Node) (Op, error) { return unsqueeze{}, nil }
 
 // newUnsqueeze1 has the axes as an attribute. ONNX Unsqueeze-1.
 func newUnsqueeze1(n *ir.Node) (Op, error) {

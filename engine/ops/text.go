@@ -13,7 +13,7 @@ import (
 )
 
 var texts = []Def{
-	{Name: "StringConcat", Since: 20, Types: stringType, In: Exactly(2), Out: Exactly(1), New: newStringConcat},
+	{Name: "StringConcat", Since: 20, Types: stringType, In: Exactly(2), Out: Exactly(1), New: noAttributes(stringConcat{})},
 	{Name: "StringSplit", Since: 20, Types: stringType, In: Exactly(1), Out: Exactly(2), New: newStringSplit},
 	{Name: "StringNormalizer", Since: 10, Types: stringType, In: Exactly(1), Out: Exactly(1), New: newStringNormalizer},
 	{Name: "RegexFullMatch", Since: 20, Types: stringType, In: Exactly(1), Out: Exactly(1), New: newRegexFullMatch},
@@ -22,8 +22,6 @@ var texts = []Def{
 
 // stringConcat concatenates strings element by element. ONNX StringConcat-20.
 type stringConcat struct{}
-
-func newStringConcat(*ir.Node) (Op, error) { return stringConcat{}, nil }
 
 // Infer: X, Y strings → Z with the broadcast shape.
 func (stringConcat) Infer(in []ir.Fact) ([]ir.Fact, error) {
