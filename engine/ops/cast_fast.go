@@ -15,59 +15,40 @@ func (op cast) EvalFast(c *Call) (bool, error) {
 	if to == tensor.Invalid {
 		to = c.In[1].DType()
 	}
-	from := x.DType()
 	if to == tensor.Bool {
 		return c.castToBool(x)
 	}
-	if from == tensor.Bool {
-		from = tensor.Uint8
+	if x.DType() == tensor.Bool {
+		x = x.As(tensor.Uint8)
 	}
-	if integerTypes.Is(from) && integerTypes.Is(to) && ownTypes.Is(from) && ownTypes.Is(to) && from.Size() == to.Size() {
+	from := x.DType()
+	if tensor.IntTypes.Is(from) && tensor.IntTypes.Is(to) && ownTypes.Is(from) && ownTypes.Is(to) && from.Size() == to.Size() {
 		y, err := c.output(to, x.Shape()...)
 		if err == nil {
 			copy(y.Bytes(), x.Bytes())
 		}
 		return true, err
 	}
-	switch x.DType() {
-	case tensor.Float32:
-		switch to {
-		case tensor.Float16:
-			return true, castRows(c, x, to, c.halves16)
-		case tensor.BFloat16:
-			return true, castRows(c, x, to, c.brainHalves)
-		}
-		return castFloats[float32](c, x, to)
-	case tensor.Float64:
-		return castFloats[float64](c, x, to)
-	case tensor.Int8:
-		return castIntegers[int8](c, x, to)
-	case tensor.Int16:
-		return castIntegers[int16](c, x, to)
-	case tensor.Int32:
-		return castIntegers[int32](c, x, to)
-	case tensor.Int64:
-		return castIntegers[int64](c, x, to)
-	case tensor.Uint8:
-		return castIntegers[uint8](c, x, to)
-	case tensor.Uint16:
-		return castIntegers[uint16](c, x, to)
-	case tensor.Uint32:
-		return castIntegers[uint32](c, x, to)
-	case tensor.Uint64:
-		return castIntegers[uint64](c, x, to)
-	case tensor.Bool:
-		return castIntegers[uint8](c, x.As(tensor.Uint8), to)
-	case tensor.Float16, tensor.BFloat16:
-		if c.Run.Kernel == nil {
-			return false, nil
-		}
-		if to == tensor.Float32 {
-			return true, c.widenHalves(x)
-		}
-		return castFloats[float32](c, x, to)
+	loop := castLoops[from]
+	switch {
+	case loop == nil || isNarrow(from) && c.Run.Kernel == nil:
+		return false, nil
+	case isNarrow(from) && to == tensor.Float32:
+		return true, c.widenHalves(x)
+	case from == tensor.Float32 && to == tensor.Float16:
+		return true, castRows(c, x, to, c.halves16)
+	case from == tensor.Float32 && to == tensor.BFloat16:
+		return true, castRows(c, x, to, c.brainHalves)
 	}
-	return false, nil
+	return loop(c, x, to)
+}
+
+// castLoops convert from each type; they report false for types that they do not convert to.
+var castLoops = map[tensor.DType]func(c *Call, x *tensor.Tensor, to tensor.DType) (bool, error){
+	tensor.Int8: castIntegers[int8], tensor.Int16: castIntegers[int16], tensor.Int32: castIntegers[int32], tensor.Int64: castIntegers[int64],
+	tensor.Uint8: castIntegers[uint8], tensor.Uint16: castIntegers[uint16], tensor.Uint32: castIntegers[uint32], tensor.Uint64: castIntegers[uint64],
+	tensor.Float32: castFloats[float32], tensor.Float64: castFloats[float64],
+	tensor.Float16: castFloats[float32], tensor.BFloat16: castFloats[float32], // castRows widens them
 }
 
 func castFloats[S float32 | float64](c *Call, x *tensor.Tensor, to tensor.DType) (bool, error) {

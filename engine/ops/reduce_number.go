@@ -21,32 +21,20 @@ var reduceNumbers = map[string]*reduceNumber{
 	"ReduceMean": {op: num.Add, types: tensor.Types(tensor.Float64), mean: true},
 }
 
-func (r *reduceNumber) reduce(c *Call, y, x *tensor.Tensor, outer, length, inner int) error {
-	switch x.DType() {
-	case tensor.Int8:
-		return foldNumbers[int8](c, r.op, y, x, outer, length, inner)
-	case tensor.Int16:
-		return foldNumbers[int16](c, r.op, y, x, outer, length, inner)
-	case tensor.Int32:
-		return foldNumbers[int32](c, r.op, y, x, outer, length, inner)
-	case tensor.Int64:
-		return foldNumbers[int64](c, r.op, y, x, outer, length, inner)
-	case tensor.Uint16:
-		return foldNumbers[uint16](c, r.op, y, x, outer, length, inner)
-	case tensor.Uint32:
-		return foldNumbers[uint32](c, r.op, y, x, outer, length, inner)
-	case tensor.Uint64:
-		return foldNumbers[uint64](c, r.op, y, x, outer, length, inner)
-	case tensor.Float64:
-		if err := foldNumbers[float64](c, r.op, y, x, outer, length, inner); err != nil || !r.mean {
-			return err
-		}
-		return c.joinTo(num.Div, y, y, tensor.Scalar(float64(length)))
-	}
-	return foldNumbers[uint8](c, r.op, y, x, outer, length, inner)
+var foldLoops = map[tensor.DType]func(c *Call, op num.Pair, y, x *tensor.Tensor, outer, length, inner int) error{
+	tensor.Int8: foldNumbers[int8], tensor.Int16: foldNumbers[int16], tensor.Int32: foldNumbers[int32], tensor.Int64: foldNumbers[int64],
+	tensor.Uint8: foldNumbers[uint8], tensor.Uint16: foldNumbers[uint16], tensor.Uint32: foldNumbers[uint32], tensor.Uint64: foldNumbers[uint64],
+	tensor.Float64: foldNumbers[float64],
 }
 
-// foldNumbers joins the numbers of each row, or rows of them.
+func (r *reduceNumber) reduce(c *Call, y, x *tensor.Tensor, outer, length, inner int) error {
+	if err := foldLoops[x.DType()](c, r.op, y, x, outer, length, inner); err != nil || !r.mean {
+		return err
+	}
+	return c.joinTo(num.Div, y, y, tensor.Scalar(float64(length)))
+}
+
+// foldNumbers joins the numbers of each row of x [outer length], or rows of them of x [outer length inner].
 func foldNumbers[T num.Number](c *Call, op num.Pair, y, x *tensor.Tensor, outer, length, inner int) error {
 	src, dst, u := tensor.Data[T](x), tensor.Data[T](y), c.Run.Kernel.Num
 	if inner == 1 {
