@@ -200,15 +200,34 @@ func (op quantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval divides in float32 and rounds halves to even.
 func (op quantize) Eval(c *Call) error {
-	x, scale, zero := c.In[0], c.In[1], c.input(2)
 	to := op.target(tensor.Invalid)
-	if zero != nil {
+	if zero := c.input(2); zero != nil {
 		to = op.target(zero.DType())
-		if zero.Len() != scale.Len() {
-			return fmt.Errorf("scale has shape %v, zero point %v; they must be equal", scale.Shape(), zero.Shape())
-		}
 	}
-	s, err := op.scaleMap(x.Shape(), scale.Shape(), x.Rank())
+	low, high, whole := integerRange(to)
+	return op.eval(c, to, op.how, func(x, scale, zero []float64) {
+		for i := range x {
+			v := float64(float32(x[i]) / float32(scale[i]))
+			if whole {
+				if v = min(math.RoundToEven(v)+zero[i], high); !(v > low) { // NaN has the lowest code, as in the kernels
+					v = low
+				}
+			} else if zero[i] != 0 { // -0 + 0 would be 0
+				v += zero[i]
+			}
+			x[i] = v
+		}
+	})
+}
+
+// eval computes output 0, of type to, row by row: each replaces numbers of x, which have a scale and a
+// zero point each.
+func (g granularity) eval(c *Call, to tensor.DType, how tensor.Rounding, each func(x, scale, zero []float64)) error {
+	x, scale, zero := c.In[0], c.In[1], c.input(2)
+	if zero != nil && zero.Len() != scale.Len() {
+		return fmt.Errorf("scale has shape %v, zero point %v; they must be equal", scale.Shape(), zero.Shape())
+	}
+	s, err := g.scaleMap(x.Shape(), scale.Shape(), x.Rank())
 	if err != nil {
 		return err
 	}
@@ -216,26 +235,15 @@ func (op quantize) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	low, high, whole := integerRange(to)
-	var line, by, zeros [rowLength]float64
+	var row, scales, zeros [rowLength]float64
 	return s.lines(c.Run, func(at, n, k, step int) {
-		tensor.Load(line[:n], x, at, 1)
-		tensor.Load(by[:n], scale, k, step)
+		tensor.Load(row[:n], x, at, 1)
+		tensor.Load(scales[:n], scale, k, step)
 		if zero != nil {
 			tensor.Load(zeros[:n], zero, k, step)
 		}
-		for i := range line[:n] {
-			v := float64(float32(line[i]) / float32(by[i]))
-			if whole {
-				if v = min(math.RoundToEven(v)+zeros[i], high); !(v > low) { // NaN has the lowest code, as in the kernels
-					v = low
-				}
-			} else if zeros[i] != 0 { // -0 + 0 would be 0
-				v += zeros[i]
-			}
-			line[i] = v
-		}
-		tensor.StoreBy(y, at, 1, line[:n], op.how)
+		each(row[:n], scales[:n], zeros[:n])
+		tensor.StoreBy(y, at, 1, row[:n], how)
 	})
 }
 
@@ -296,28 +304,9 @@ func (op dequantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval subtracts exactly and rounds the product once.
 func (op dequantize) Eval(c *Call) error {
-	x, scale, zero := c.In[0], c.In[1], c.input(2)
-	if zero != nil && zero.Len() != scale.Len() {
-		return fmt.Errorf("scale has shape %v, zero point %v; they must be equal", scale.Shape(), zero.Shape())
-	}
-	s, err := op.scaleMap(x.Shape(), scale.Shape(), x.Rank())
-	if err != nil {
-		return err
-	}
-	y, err := c.zeroed(op.target(scale.DType()), x.Shape()...)
-	if err != nil {
-		return err
-	}
-	var line, by, zeros [rowLength]float64
-	return s.lines(c.Run, func(at, n, k, step int) {
-		tensor.Load(line[:n], x, at, 1)
-		tensor.Load(by[:n], scale, k, step)
-		if zero != nil {
-			tensor.Load(zeros[:n], zero, k, step)
+	return op.eval(c, op.target(c.In[1].DType()), tensor.Rounding{Saturate: true}, func(x, scale, zero []float64) {
+		for i := range x {
+			x[i] = (x[i] - zero[i]) * scale[i]
 		}
-		for i := range line[:n] {
-			line[i] = (line[i] - zeros[i]) * by[i]
-		}
-		tensor.Store(y, at, 1, line[:n])
 	})
 }
