@@ -13,30 +13,30 @@ import (
 
 // acrossNode schedules a reduction of the channels of blocked activations; it reports
 // false if the operator has to compute it.
-func (b *builder) acrossNode(n *ir.Node) bool {
+func (b *builder) acrossNode(n *ir.Node) (bool, error) {
 	if len(n.Outputs) != 1 || n.Input(0) == nil || !b.picture(n.Inputs[0]) {
-		return false
+		return false, nil
 	}
 	in, ok := b.blocked[n.Inputs[0]]
 	if !ok {
-		return false
+		return false, nil
 	}
 	join, mean, ok := ops.ReducedChannels(n, b.inputFacts(n))
 	if !ok {
-		return false
+		return false, nil
 	}
 	y := n.Outputs[0]
 	l := in.layout
 	out := place{layout: kernel.NewLayout(kernel.Planar, l.N, 1, l.H, l.W, kernel.Halo{})}
 	work, err := b.opt.Rung.Across(kernel.Across{In: l, Out: out.layout, Join: join, Mean: mean})
 	if err != nil {
-		return false // blocks of bytes
+		return false, nil // blocks of bytes
 	}
 	out.buffer = b.newBuffer(out.layout.Size())
 	b.addWork(n, n.Op, work, []place{in}, nil, out)
 	out.layout = planarLayout(b.fact(y))
 	b.places[y] = out
-	return true
+	return true, nil
 }
 
 // pixelGateOperands returns the operands of a product with one number per pixel: the

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
@@ -56,8 +57,8 @@ func (b *builder) assign(nodes []*ir.Node) {
 	}
 	b.countConvsAfter(nodes)
 	b.foldGates(nodes)
-	for i := len(nodes) - 1; i >= 0; i-- { // readers first
-		if n := nodes[i]; b.roles[n] != outside {
+	for _, n := range slices.Backward(nodes) { // readers first
+		if b.roles[n] != outside {
 			for _, v := range n.Outputs {
 				b.specs[v].format = b.format(n, v)
 			}
@@ -74,13 +75,13 @@ func (b *builder) assign(nodes []*ir.Node) {
 			}
 		}
 	}
-	for i := len(nodes) - 1; i >= 0; i-- { // parts of parts first
-		if n := nodes[i]; b.roles[n] == parts {
+	for _, n := range slices.Backward(nodes) { // parts of parts first
+		if b.roles[n] == parts {
 			b.viewParts(n)
 		}
 	}
-	for i := len(nodes) - 1; i >= 0; i-- { // the widest concatenation first
-		if n := nodes[i]; b.roles[n] == concat {
+	for _, n := range slices.Backward(nodes) { // the widest concatenation first
+		if b.roles[n] == concat {
 			b.joinConcat(n)
 		}
 	}

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/ops"
@@ -233,8 +235,8 @@ const (
 func (b *builder) countConvsAfter(nodes []*ir.Node) {
 	b.convsAfter = map[*ir.Node]int{}
 	after := map[*ir.Value]int{} // convolutions on the longest path from a value
-	for i := len(nodes) - 1; i >= 0; i-- {
-		n, longest := nodes[i], 0
+	for _, n := range slices.Backward(nodes) {
+		longest := 0
 		for _, v := range n.Outputs {
 			longest = max(longest, after[v])
 		}

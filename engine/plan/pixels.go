@@ -38,16 +38,14 @@ func (b *builder) pixelsNode(n *ir.Node) (bool, error) {
 	}
 	if x := b.toPixels(n); x != nil {
 		from := b.blocked[x]
-		size, err := b.planarSize(y)
+		out, err := b.newPlanar(y)
 		if err != nil {
 			return false, err
 		}
-		out := place{buffer: b.newBuffer(size), layout: planarLayout(b.fact(y))}
 		w, err := b.opt.Rung.Pixels(from.layout, false)
 		if err != nil {
 			return false, err
 		}
-		b.places[y] = out
 		if x != n.Inputs[0] {
 			b.readersLeft[x]--
 		}

@@ -170,8 +170,7 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 func (b *builder) live(nodes []*ir.Node) []*ir.Node {
 	wanted := map[*ir.Value]bool{}
 	kept := make([]*ir.Node, 0, len(nodes))
-	for i := len(nodes) - 1; i >= 0; i-- {
-		n := nodes[i]
+	for _, n := range slices.Backward(nodes) {
 		use := false
 		for _, v := range n.Outputs {
 			use = use || (wanted[v] || b.needed[v]) && b.facts[v].Const == nil
@@ -186,9 +185,7 @@ func (b *builder) live(nodes []*ir.Node) []*ir.Node {
 			}
 		}
 	}
-	for i, j := 0, len(kept)-1; i < j; i, j = i+1, j-1 {
-		kept[i], kept[j] = kept[j], kept[i]
-	}
+	slices.Reverse(kept)
 	return kept
 }
 
@@ -280,43 +277,27 @@ func (b *builder) add(s step) {
 }
 
 // node schedules one node: as part of one before it, on 8-bit codes, on channel blocks,
-// without any step, with a kernel on row-major values, or as its operator.
+// without any step, with a kernel on row-major values, or as its operator. The first that
+// can schedules it.
 func (b *builder) node(n *ir.Node) error {
 	defer b.releaseInputs(n)
 	if b.fused[n] {
 		return nil
 	}
-	if done, err := b.quantNode(n); done || err != nil {
-		return err
-	}
-	if done, err := b.blockedNode(n); done || err != nil {
-		return err
-	}
-	if done, err := b.pixelsNode(n); done || err != nil {
-		return err
-	}
-	if b.moveAgain(n) || b.alias(n) || b.moveNode(n) || b.acrossNode(n) {
-		return nil
-	}
-	if done, err := b.volumeNode(n); done || err != nil {
-		return err
-	}
-	if done, err := b.dynamicProduct(n); done || err != nil {
-		return err
-	}
-	if done, err := b.sumsNode(n); done || err != nil {
-		return err
-	}
-	if done, err := b.attentionNode(n); done || err != nil {
-		return err
-	}
-	if done, err := b.productNode(n); done || err != nil {
-		return err
-	}
-	if done, err := b.softmaxNode(n); done || err != nil {
-		return err
+	for _, schedule := range []func(*ir.Node) (bool, error){
+		b.quantNode, b.blockedNode, b.pixelsNode, b.leaveOut, b.acrossNode, b.volumeNode, b.dynamicProduct, b.sumsNode, b.attentionNode, b.productNode, b.softmaxNode,
+	} {
+		if done, err := schedule(n); done || err != nil {
+			return err
+		}
 	}
 	return b.operator(n)
+}
+
+// leaveOut leaves out a node whose result lies where its input does, in the same order or for readers
+// that follow strides.
+func (b *builder) leaveOut(n *ir.Node) (bool, error) {
+	return b.moveAgain(n) || b.alias(n) || b.moveNode(n), nil
 }
 
 // reshapes are the operators that return their first input with another shape.
@@ -395,24 +376,18 @@ func (b *builder) operator(n *ir.Node) error {
 	return nil
 }
 
-// planarSize is the size of a value in row-major order, in bytes.
-func (b *builder) planarSize(v *ir.Value) (int, error) {
+// newPlanar reserves memory for a value in row-major order, which the next steps write.
+func (b *builder) newPlanar(v *ir.Value) (place, error) {
 	f := b.facts[v]
 	sizes, ok := f.Shape.Ints()
 	if !ok {
-		return 0, fmt.Errorf("BUG: value %q is planned without a shape", v.Name)
+		return place{}, fmt.Errorf("BUG: value %q is planned without a shape", v.Name)
 	}
 	n, err := tensor.Count(sizes)
-	return n * f.DType.Size(), err
-}
-
-// newPlanar reserves memory for a value in row-major order, which the next step writes.
-func (b *builder) newPlanar(v *ir.Value) (place, error) {
-	size, err := b.planarSize(v)
 	if err != nil {
 		return place{}, err
 	}
-	out := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[v])}
+	out := place{buffer: b.newBuffer(n * f.DType.Size()), layout: planarLayout(f)}
 	b.places[v] = out
 	return out, nil
 }

@@ -37,10 +37,6 @@ func (b *builder) sumsNode(n *ir.Node) (bool, error) {
 			in = append(in, at)
 		}
 	}
-	size, err := b.planarSize(n.Outputs[0])
-	if err != nil {
-		return false, err
-	}
 	s := b.opt.Rung.NewSums(c, b.quant.flip(x), zero)
 	packed, err := b.packCodes(n, p, &s.QConv)
 	if err != nil {
@@ -50,8 +46,10 @@ func (b *builder) sumsNode(n *ir.Node) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	out := place{buffer: b.newBuffer(size)}
-	b.places[n.Outputs[0]] = out
+	out, err := b.newPlanar(n.Outputs[0])
+	if err != nil {
+		return false, err
+	}
 	b.addWork(n, n.Op+" u8s8", work, in, nil, out)
 	return true, nil
 }

@@ -179,13 +179,12 @@ func (b *builder) addVolume(v *volume) error {
 		}
 		z = &p
 	}
-	size, err := b.planarSize(v.node.Outputs[0])
+	read := place{buffer: b.newBuffer(v.in[0] * v.depth * c.In.Image)}
+	sums := place{buffer: b.newBuffer(v.out[0] * v.out[2] * c.Out.Image)}
+	y, err := b.newPlanar(v.node.Outputs[0])
 	if err != nil {
 		return err
 	}
-	read := place{buffer: b.newBuffer(v.in[0] * v.depth * c.In.Image)}
-	sums := place{buffer: b.newBuffer(v.out[0] * v.out[2] * c.Out.Image)}
-	y := place{buffer: b.newBuffer(size)}
 	in, out := volumeLayout(v.in), volumeLayout(v.out)
 	for i := range v.in[0] {
 		first, sum := read.at(i*v.depth*c.In.Image, c.In), sums.at(i*v.out[2]*c.Out.Image, inARow(c.Out, v.out[2]))
@@ -204,7 +203,6 @@ func (b *builder) addVolume(v *volume) error {
 			return err
 		}
 	}
-	b.places[v.node.Outputs[0]] = y
 	return nil
 }
 

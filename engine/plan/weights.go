@@ -217,7 +217,7 @@ func (b *builder) packsFor(constants ...*tensor.Tensor) *weights {
 	return b.weights
 }
 
-// packsForNode is packs for all constants of a node.
+// packsForNode is packsFor all constants of a node.
 func (b *builder) packsForNode(n *ir.Node) *weights {
 	var constants []*tensor.Tensor
 	for _, f := range b.inputFacts(n) {
