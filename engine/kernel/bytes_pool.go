@@ -13,7 +13,7 @@ func (r *Rung) ByteMax(p Pool) (Work, error) {
 		return Work{}, err
 	}
 	s := &byteMaxStep{Pool: p, kernel: r.Bytes.Max}
-	s.spans = windowSpans(&s.In, p.Out.W, p.KernelH, p.KernelW, p.StrideW, p.DilationH, p.DilationW, p.PadLeft, false)
+	s.spans = p.windowSpans(&s.In)
 	s.rows = newRows(p.Out, 1+0.5*float64(p.KernelH*p.KernelW))
 	return Work{Steps: []Step{s}}, nil
 }

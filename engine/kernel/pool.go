@@ -100,16 +100,11 @@ func (r *Rung) pool(p Pool, op windowOp) (Work, error) {
 	pixel := s.source.Format.PixelBytes()
 	if room := p.columnsRead() * int64(pixel); op == windowMax && room <= poolRoom && p.byColumns() {
 		s.right = int(room)/pixel - p.PadLeft - p.In.W
-		for k := range p.KernelH {
-			s.down = append(s.down, k*p.DilationH*s.source.Pitch*pixel)
-		}
-		for k := range p.KernelW {
-			s.across = append(s.across, k*p.DilationW*pixel)
-		}
+		s.down, s.across = s.source.taps(p.KernelH, p.DilationH, 0, 1, 0), s.source.taps(1, 0, 0, p.KernelW, p.DilationW)
 		s.rows = newRows(p.Out, 4+2*float64(p.KernelH*p.StrideW+p.KernelW))
 		return Work{Steps: []Step{s}}, nil
 	}
-	s.spans = windowSpans(&s.source, p.Out.W, p.KernelH, p.KernelW, p.StrideW, p.DilationH, p.DilationW, p.PadLeft, false)
+	s.spans = p.windowSpans(&s.source)
 	s.rows = newRows(p.Out, 4+2*float64(p.KernelH*p.KernelW))
 	return Work{Steps: []Step{s}}, nil
 }

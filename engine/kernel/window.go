@@ -76,30 +76,30 @@ type windowSpan struct {
 	offsets []int
 }
 
-// windowSpans cuts a row of outW outputs into spans. With whole, windows include all
-// kernel columns, because the halo of the input covers the padding.
-func windowSpans(in *Layout, outW, kernelH, kernelW, stride, dilationH, dilationW, pad int, whole bool) []windowSpan {
+// windowSpans cuts a row of outputs into spans; source is what the windows read.
+func (p *Pool) windowSpans(source *Layout) []windowSpan {
 	var spans []windowSpan
 	last := [2]int{-1, -1}
-	pixel := in.Format.PixelBytes()
-	for x := range outW {
-		first, end := 0, kernelW
-		if !whole {
-			first, end = windowInside(x*stride-pad, kernelW, dilationW, in.W)
-		}
+	for x := range p.Out.W {
+		first, end := windowInside(x*p.StrideW-p.PadLeft, p.KernelW, p.DilationW, source.W)
 		if key := [2]int{first, end}; key != last || spans[len(spans)-1].w == maxUnit {
 			last = key
-			s := windowSpan{x: x, columns: end - first}
-			for ky := range kernelH {
-				for kx := first; kx < end; kx++ {
-					s.offsets = append(s.offsets, (ky*dilationH*in.Pitch+kx*dilationW)*pixel)
-				}
-			}
-			spans = append(spans, s)
+			spans = append(spans, windowSpan{x: x, columns: end - first, offsets: source.taps(p.KernelH, p.DilationH, first, end, p.DilationW)})
 		}
 		spans[len(spans)-1].w++
 	}
 	return spans
+}
+
+// taps returns the offsets of the taps of a window in the given number of rows and in columns
+// [first, end), in bytes, row by row.
+func (l *Layout) taps(rows, dilationH, first, end, dilationW int) (offsets []int) {
+	for y := range rows {
+		for x := first; x < end; x++ {
+			offsets = append(offsets, (y*dilationH*l.Pitch+x*dilationW)*l.Format.PixelBytes())
+		}
+	}
+	return offsets
 }
 
 // windowInside returns the taps [first, end) of a window that begins at pixel at which are
