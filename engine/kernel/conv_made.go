@@ -1,14 +1,16 @@
 package kernel
 
-// MadeConv is a convolution between planar values with weights that are made at run time. It
-// packs them, brings the input into blocks, convolves, and brings the result out of blocks.
+// MadeConv is a convolution between planar values with weights that are made at run time. In
+// each run it packs them, brings the input into blocks, convolves, and brings the result out
+// of blocks. The packed weights are its own: it serves one run at a time.
 type MadeConv struct {
-	Work    // In and Out of its Memory are those of the convolution
+	Work    // after Use; In and Out of its Memory are planar
 	rung    *Rung
 	weights *ConvWeights
 }
 
-// MadeConv plans a convolution of planar layouts without residual and activation.
+// MadeConv plans a convolution of planar layouts without residual, activation, gate and mean.
+// It is Winograd's form where package plan takes that without timing it, or direct.
 func (r *Rung) MadeConv(planar Conv) (*MadeConv, error) {
 	c := planar
 	c.In = NewLayout(r.Block, c.In.N, c.In.C, c.In.H, c.In.W, c.Halo())
@@ -49,7 +51,8 @@ func (r *Rung) MadeConv(planar Conv) (*MadeConv, error) {
 	return made, nil
 }
 
-// Use sets the weights and the bias, [Cout] or nil, of the next run.
+// Use sets the weights, of the layout that [Conv] names, and the bias, [Cout] or nil, of the
+// next run. The weights are read when it runs, the bias is copied.
 func (c *MadeConv) Use(weights Numbers, bias []float32) {
 	c.weights.source = weights.with(&c.rung.Vec)
 	clear(c.weights.bias)

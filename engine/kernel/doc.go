@@ -84,8 +84,8 @@
 //	with weights that are made at run time     MadeConv        conv_made.go
 //
 // Package plan decides between direct, depthwise and the two Winograds ([ConvMethod]), and
-// whether tiles or bands are used. QConv chooses among its forms itself. A matrix product is
-// a [Gemm], two with a softmax between them are an [Attention].
+// whether tiles or bands are used. QConv chooses among its forms itself, and MadeConv its
+// method. A matrix product is a [Gemm], two with a softmax between them are an [Attention].
 //
 // # Words
 //
@@ -109,5 +109,6 @@
 // A step keeps no state between runs and allocates nothing. Inputs, outputs and the scratch
 // ([Work].Scratch bytes) are the caller's. Packed weights own theirs, on Linux outside Go's
 // heap (slab.go), and must stay reachable as long as a step that uses them. Chunks take frames
-// and rooms from pools.
+// and rooms from pools. Weights that are made at run time ([MadeConv], QWeights.Passing) are
+// packed in Go's heap; the steps of a MadeConv pack them, so that it serves one run at a time.
 package kernel

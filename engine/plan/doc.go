@@ -21,17 +21,18 @@
 //
 // newPlan does, in this order:
 //
-//  1. It gives each node that can run on channel blocks a role (choose.go), and each value
-//     between such nodes a format, a halo as wide as the padding of its readers, and its
-//     place in a concatenation (blocked.go). Other values are planar.
-//  2. It goes through the nodes and appends steps to the schedule. A node may take others
-//     with it: a chain of convolutions (bands.go), a product with its bias, sum and
-//     activation (product.go), or with a softmax and a second product (attention.go). A
-//     conversion between formats is a step, added when the first reader asks for it
-//     (builder.inFormat). What only moves numbers is left out where its reader can follow
-//     strides (moved.go) or has the same order (builder.alias), or where parts of blocked
-//     values are read in their place (shuffle.go). A Transpose between blocks and pixels
-//     copies from the one to the other (pixels.go).
+//  1. It finds the nodes that run on blocks of 8-bit codes (quant.go). It gives each other
+//     node that can run on channel blocks a role (choose.go), and each value between such
+//     nodes a format, a halo as wide as the padding of its readers, and its place in a
+//     concatenation (blocked.go). Other values are planar.
+//  2. It goes through the nodes and appends steps to the schedule, for each node in the first
+//     of several ways that fits (builder.node). A node may take others with it: a chain of
+//     convolutions (bands.go), a product with its bias, sum and activation (product.go), or
+//     with a softmax and a second product (attention.go). A conversion between formats is a
+//     step, added when the first reader asks for it (builder.inFormat). What only moves
+//     numbers is left out where its reader can follow strides (moved.go) or has the same order
+//     (builder.alias), or where parts of blocked values are read in their place (shuffle.go).
+//     A Transpose between blocks and pixels copies from the one to the other (pixels.go).
 //  3. It places the buffers of all values and scratches in one arena, those in use at the
 //     same time side by side (arena.go).
 //  4. It finds steps that threads may run without waiting for each other (series.go).
@@ -43,6 +44,9 @@
 //
 //	three dimensions                                          as pictures     volume.go
 //	8-bit codes (QLinearConv)                                 integers        quant_conv.go
+//	    float32 that is coded when it runs (DynamicConv)      integers        quant_dynamic.go
+//	    that result in the sums (ConvInteger)                 integers        quant_sums.go
+//	weights that another node makes                           as operator     conv_fast.go of package ops
 //	1x1 around a depthwise one; or a max pool after it        in bands        bands.go
 //	dilated so far that most taps meet padding                tap by tap      taps.go
 //	rung amx, enough channels, not too many layers after it   AMX, bf16x3     choose.go: tiled
