@@ -79,6 +79,9 @@ func (f *frame) runPlan(s *stage) error {
 			f.leases.track(o.slot, t)
 			continue
 		}
+		if t.Size() == 0 { // lies in no memory, so leases would not follow it further: the instance's own tensor is the next run's
+			t = t.Clone()
+		}
 		f.values[o.slot] = t
 		f.leases.own(o.slot, at)
 	}

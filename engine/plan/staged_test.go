@@ -6,6 +6,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -55,6 +56,33 @@ func TestStagesKept(t *testing.T) {
 				t.Fatalf("turn %d: what the turn before used was planned again", turn)
 			}
 			met[list[0]] = true
+		}
+	}
+}
+
+// TestEmptyResultsOfStages: what a frame of several stages returns is no tensor that the next
+// run of its plans changes, also where there is nothing in it.
+func TestEmptyResultsOfStages(t *testing.T) {
+	n := newNetwork(t)
+	empty := n.op("Relu", []*ir.Value{n.input(0, 3)})
+	later := n.op("Neg", []*ir.Value{n.op("Cast", []*ir.Value{n.op("NonZero", []*ir.Value{n.input(3)})}, integer("to", 1))})
+	n.Outputs = append(n.Outputs, empty, later)
+	r := NewRunner(n.Graph, Options{Rung: kernel.Best(), Memory: 1 << 30, Turns: 1000})
+	f := newFrame(r.program, &env{run: ops.NewRun(context.Background(), 1<<30, 1000), runner: r})
+	if err := f.enter([]*tensor.Tensor{n.data(0, 3), n.data(3)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	out, err := f.staged()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := r.program.stages[0].plan
+	if first == nil || len(first.idle) != 1 {
+		t.Fatal("no plan made the empty result")
+	}
+	for _, own := range first.idle[0].tensors {
+		if own == out[0] {
+			t.Error("the result is a tensor of the plan's")
 		}
 	}
 }
