@@ -137,17 +137,32 @@ func (b *builder) mergePart(n *ir.Node, v *ir.Value, out place, first int) error
 	if err != nil {
 		return err
 	}
-	before := first % out.layout.Format.Channels()
+	width, all := out.layout.Format.Channels(), b.channels(v)
+	before, count := first%width, all
+	if from.buffer == out.buffer { // as the operand for the second time, which may end in that block: chunks that read it wait for those that write it
+		count = min(all, width-before)
+	}
 	there := channelsOf(out, first-before, before)
-	to := channelsOf(out, first-before, before+b.channels(v))
-	p := kernel.Shuffle{In: []kernel.Layout{there.layout, from.layout}, Out: to.layout}
+	if err := b.copyChannels(n, []place{there, from}, 0, channelsOf(out, first-before, before+count)); err != nil || count == all {
+		return err
+	}
+	return b.copyChannels(n, []place{from}, count, channelsOf(out, first+count, all-count))
+}
+
+// copyChannels schedules the copy of the channels of some values, counted one after another,
+// from a channel on.
+func (b *builder) copyChannels(n *ir.Node, in []place, first int, to place) error {
+	p := kernel.Shuffle{Out: to.layout}
+	for i := range in {
+		p.In = append(p.In, in[i].layout)
+	}
 	for c := range to.layout.C {
-		p.Channels = append(p.Channels, c)
+		p.Channels = append(p.Channels, first+c)
 	}
 	w, err := b.opt.Rung.Shuffle(p)
 	if err != nil {
 		return err
 	}
-	b.addWork(n, "copy", w, []place{there, from}, nil, to)
+	b.addWork(n, "copy", w, in, nil, to)
 	return nil
 }

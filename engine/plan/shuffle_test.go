@@ -1,12 +1,16 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -77,6 +81,49 @@ func TestChannelsInBlocks(t *testing.T) {
 					t.Errorf("%d conversions from or to planes", planes)
 				}
 			})
+		}
+	}
+}
+
+// TestMergedTwice: where a concatenation has a value twice, no step reads blocks of the first
+// while another of its chunks may write them.
+func TestMergedTwice(t *testing.T) {
+	n := newNetwork(t)
+	x := n.op("Relu", []*ir.Value{n.conv(n.input(1, 5, 9, 11), 5, 41)})
+	y := n.op("Concat", []*ir.Value{x, x}, integer("axis", 1))
+	n.Outputs = append(n.Outputs, n.conv(y, 82, 20))
+	n.check(1e-4)
+	g := n.Clone()
+	if err := ops.Rebind(g); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pass.Optimise(context.Background(), g, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, rung := range kernel.Available() {
+		k, err := kernel.Select(rung)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, in := NewRunner(g, Options{Rung: k, Memory: 1 << 30, Turns: 1000}), []*tensor.Tensor{n.data(1, 5, 9, 11)}
+		if _, err := r.Run(context.Background(), in, nil); err != nil {
+			t.Fatal(err)
+		}
+		copies := 0
+		for b, i := (&builder{Plan: r.static(in).plan}), 0; i < len(b.steps); i++ {
+			s := &b.steps[i]
+			if s.name != "copy" {
+				continue
+			}
+			copies++
+			for _, from := range s.in[1:] {
+				if b.overlap(from, s.out) && s.out.layout.Blocks() > 1 {
+					t.Errorf("%s: step %d reads %v and writes %v, which overlap", rung, i, from.layout, s.out.layout)
+				}
+			}
+		}
+		if copies == 0 {
+			t.Errorf("%s: the parts are written in place by %d steps", rung, copies)
 		}
 	}
 }
