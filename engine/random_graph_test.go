@@ -46,7 +46,7 @@ func newRandomGraph(seed int64) *randomGraph {
 	}
 	g.shared = g.coin()
 	if g.shared && g.coin() {
-		from(g, growShared, growShared, growShared, growSentences, growCoded)(g)
+		from(g, growShared, growShared, growShared, growSentences, growCoded, growVolumes)(g)
 		g.finish()
 		return g
 	}

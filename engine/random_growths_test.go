@@ -96,16 +96,21 @@ func growConvTranspose(g *randomGraph) {
 	if !ok {
 		return
 	}
-	c, out, k := x.t.Dim(1), from(g, 1, 3, 8, 17), from(g, 1, 2, 3, 4)
-	if x.t.Len()*out*k*k > g.work {
+	c, out, group := x.t.Dim(1), from(g, 1, 3, 8, 17, 32), 1
+	kh, kw, d := from(g, 1, 2, 3, 4), from(g, 1, 2, 3, 4, 6), from(g, 1, 1, 1, 2)
+	if x.t.Len()*out*kh*kw > g.work {
 		return
 	}
-	s := from(g, 1, 2, 2, 3)
-	attrs := []*ir.Attr{ir.AttrInts("strides", s, s), ir.AttrInts("pads", g.rng.Intn(k), g.rng.Intn(k), g.rng.Intn(k), g.rng.Intn(k))}
-	if s > 1 {
-		attrs = append(attrs, ir.AttrInts("output_padding", g.rng.Intn(s), g.rng.Intn(s)))
+	if c > 0 && g.rng.Intn(5) == 0 {
+		out, group = c, c
 	}
-	g.node("ConvTranspose", []made{x, g.weights(c*k*k/(s*s), c, out, k, k), g.weights(4, out)}, attrs...)
+	sh, sw := from(g, 1, 2, 2, 3), from(g, 1, 2, 2, 4)
+	attrs := []*ir.Attr{ir.AttrInts("strides", sh, sw), ir.AttrInts("pads", g.rng.Intn(kh), g.rng.Intn(kw), g.rng.Intn(kh), g.rng.Intn(kw)),
+		ir.AttrInts("output_padding", g.rng.Intn(sh), g.rng.Intn(sw)), ir.AttrInts("dilations", d, from(g, 1, d)), ir.AttrInt("group", group)}
+	y, ok := g.node("ConvTranspose", []made{x, g.weights(c/group*max(1, kh*kw/(sh*sw)), c, out/group, kh, kw), g.weights(4, out)}, attrs...)
+	if ok && g.coin() {
+		g.node(from(g, "Relu", "Sigmoid", "LeakyRelu"), []made{y})
+	}
 }
 
 func growPool(g *randomGraph) {

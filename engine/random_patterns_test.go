@@ -138,7 +138,7 @@ func growPattern(g *randomGraph) {
 	case "attention":
 		attention(c, x)
 	case "integers":
-		integers(c)
+		integers(c, x)
 	}
 }
 
@@ -181,9 +181,15 @@ func affine(c *spelling, x made) {
 	conv()
 }
 
-// integers quantises an input as it comes, as ONNX Runtime's quantize_dynamic writes it.
-func integers(c *spelling) {
-	x, ok := c.exact()
+// integers quantises an input, or a value, as it comes, as ONNX Runtime's quantize_dynamic
+// writes it.
+func integers(c *spelling, x made) {
+	ok := true
+	if c.coin() {
+		x, ok = c.exact()
+	} else {
+		c.steps = true
+	}
 	if !ok || x.t.Rank() < 2 || x.t.Len() == 0 {
 		return
 	}
@@ -301,6 +307,19 @@ func growRecurrent(g *randomGraph) {
 	in := []made{x, g.weights(k, d, gates*hidden, k), g.weights(hidden, d, gates*hidden, hidden)}
 	if g.coin() {
 		in = append(in, g.weights(4, d, 2*gates*hidden))
+	}
+	if g.coin() { // lengths of the sequences, and what they begin with
+		for len(in) < 4 {
+			in = append(in, made{})
+		}
+		lengths := make([]int32, x.t.Dim(1))
+		for i := range lengths {
+			lengths[i] = int32(g.rng.Intn(x.t.Dim(0) + 1))
+		}
+		in = append(in, from(g, made{}, g.constant(tensor.Of(lengths, len(lengths)))), g.weights(1, d, x.t.Dim(1), hidden))
+		if kind == "LSTM" && g.coin() {
+			in = append(in, g.weights(1, d, x.t.Dim(1), hidden))
+		}
 	}
 	attrs := []*ir.Attr{ir.AttrInt("hidden_size", hidden), ir.AttrString("direction", direction)}
 	if kind == "GRU" {

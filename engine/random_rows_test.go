@@ -25,7 +25,7 @@ var sentenceGrowths = []struct {
 // growSentences grows a graph of such rows.
 func growSentences(r *randomGraph) {
 	heads := from(r, 1, 2, 3, 4)
-	g := &sentences{r, from(r, 1, 1, 2, 3), from(r, 1, 3, 8, 17), heads * from(r, 1, 4, 8, 11), heads}
+	g := &sentences{r, from(r, 1, 1, 2, 3), from(r, 1, 3, 8, 17, 17, 70), heads * from(r, 1, 4, 8, 11), heads}
 	for range 1 + g.rng.Intn(2) {
 		g.input(g.normal(g.n, g.l, g.d), g.rng.Intn(4) == 0)
 	}
@@ -115,9 +115,40 @@ func (g *sentences) scores() {
 	if y, ok = g.node("Transpose", []made{y}, ir.AttrInts("perm", 0, 1, 3, 2)); !ok {
 		return
 	}
-	if z, ok := g.node("MatMul", []made{x, y}); ok && g.rng.Intn(4) > 0 {
-		g.node("Softmax", []made{z}, ir.AttrInt("axis", -1))
+	z, ok := g.node("MatMul", []made{x, y})
+	for ok && g.rng.Intn(3) == 0 {
+		z, ok = g.bias(z)
 	}
+	if ok && g.rng.Intn(4) > 0 {
+		z, ok = g.node("Softmax", []made{z}, ir.AttrInt("axis", -1))
+	}
+	if ok && g.coin() {
+		x, _ = g.turned()
+		g.node("MatMul", []made{z, x})
+	}
+}
+
+// bias scales scores, or adds to them what some have in common: a constant, a mask of the
+// caller's, or what was computed.
+func (g *sentences) bias(z made) (made, bool) {
+	if g.coin() {
+		return g.node("Mul", []made{z, g.constant(tensor.Scalar(float32(0.3)))})
+	}
+	shape := []int{g.n, g.heads, g.l, g.l}
+	for i := range shape {
+		if g.rng.Intn(3) == 0 {
+			shape[i] = 1
+		}
+	}
+	shape = shape[g.rng.Intn(3):]
+	by := g.weights(1, shape...)
+	if g.coin() {
+		by = g.input(by.t, g.rng.Intn(4) == 0)
+	}
+	if by.Const() == nil && g.coin() {
+		by, _ = g.node("Mul", []made{by, g.constant(tensor.Scalar(float32(-3)))})
+	}
+	return g.node("Add", (&spelling{g.randomGraph, true}).pair(z, by))
 }
 
 // mix multiplies heads by scores.

@@ -21,7 +21,7 @@ var sharings = []struct {
 }{
 	{12, (*sharing).conv}, {8, (*sharing).add}, {8, (*sharing).activation}, {6, (*sharing).gate}, {4, (*sharing).pixels}, {5, (*sharing).concat},
 	{2, (*sharing).pool}, {2, (*sharing).half}, {2, (*sharing).rows}, {2, (*sharing).heads}, {2, (*sharing).norm}, {2, (*sharing).pieces},
-	{3, of(growInverted)}, {2, of(growIsland)}, {1, of(growConvTranspose)}, {1, of(growSlice)}, {1, of(growShuffle)}, {1, of(growBroadcast)},
+	{3, of(growInverted)}, {2, of(growIsland)}, {2, (*sharing).integers}, {1, of(growConvTranspose)}, {1, of(growSlice)}, {1, of(growShuffle)}, {1, of(growBroadcast)},
 }
 
 // of is growth by what other graphs grow by.
@@ -31,7 +31,13 @@ func of(grow func(g *randomGraph)) func(g *sharing) {
 
 // growShared grows a graph of such pictures.
 func growShared(r *randomGraph) {
-	g := &sharing{r, from(r, 1, 1, 1, 2, 3), from(r, 3, 8, 8, 16, 17, 32, 40), from(r, 1, 4, 7, 8, 14, 20), from(r, 1, 4, 6, 9, 16)}
+	g := &sharing{r, from(r, 1, 1, 1, 2, 3), from(r, 3, 8, 8, 16, 17, 32, 40, 64), from(r, 1, 4, 7, 8, 14, 20), from(r, 1, 4, 6, 9, 16)}
+	wanted := 4 + g.rng.Intn(20)
+	if g.rng.Intn(5) == 0 { // enough for Winograd's convolutions
+		g.work = max(g.work, 24<<20)
+		g.c, g.h, g.w = from(r, 16, 32, 48, 64), 18+g.rng.Intn(16), 18+g.rng.Intn(16)
+		wanted = 3 + g.rng.Intn(6)
+	}
 	for range 1 + g.rng.Intn(2) {
 		g.input(g.normal(g.n, g.c, g.h, g.w), g.rng.Intn(4) == 0)
 	}
@@ -39,7 +45,6 @@ func growShared(r *randomGraph) {
 	for i, s := range sharings {
 		weights[i] = s.weight
 	}
-	wanted := 4 + g.rng.Intn(20)
 	for tries := 0; len(g.graph.Nodes) < wanted && tries < 100; tries++ {
 		sharings[g.pick(weights)].grow(g)
 	}
@@ -64,7 +69,7 @@ func (g *sharing) conv() {
 	if g.rng.Intn(4) == 0 { // of a mean
 		x = g.of(g.c, 1, 1)
 	}
-	k, d, group := from(g.randomGraph, 1, 1, 1, 3, 3, 5), from(g.randomGraph, 1, 1, 1, 2, 4), 1
+	k, d, group := from(g.randomGraph, 1, 1, 1, 3, 3, 5), from(g.randomGraph, 1, 1, 1, 2, 4, max(1, g.h-1)), 1
 	if g.rng.Intn(3) == 0 {
 		group = g.c
 	}
@@ -72,6 +77,9 @@ func (g *sharing) conv() {
 	in := []made{x, g.weights(g.c/group*k*k, g.c, g.c/group, k, k)}
 	if g.coin() {
 		in = append(in, g.weights(4, g.c))
+	}
+	if x.t.Len()*g.c/group*k*k > g.work {
+		return
 	}
 	x, ok := g.node("Conv", in, ir.AttrInt("group", group), ir.AttrInts("pads", p, p, p, p), ir.AttrInts("dilations", d, d))
 	if ok && g.coin() {
@@ -170,8 +178,19 @@ func (g *sharing) half() {
 	if ok && g.coin() {
 		x, ok = g.node("Conv", []made{x, g.weights(9*g.c, g.c, g.c, 3, 3)}, ir.AttrInts("pads", 1, 1, 1, 1))
 	}
-	if ok {
+	if !ok {
+		return
+	}
+	switch k := from(g.randomGraph, 2, 3, 4); {
+	case g.coin():
 		g.node("Resize", []made{x, {}, {}, g.ints(g.n, g.c, g.h, g.w)}, ir.AttrString("mode", from(g.randomGraph, "nearest", "linear")))
+	case x.t.Len()*g.c*k*k <= g.work:
+		p := (k - 2) / 2
+		x, ok = g.node("ConvTranspose", []made{x, g.weights(g.c*k, g.c, g.c, k, k), g.weights(4, g.c)}, ir.AttrInts("strides", 2, 2),
+			ir.AttrInts("pads", p, p, k-2-p, k-2-p))
+		if ok && g.coin() {
+			g.act(x)
+		}
 	}
 }
 
@@ -208,7 +227,7 @@ func (g *sharing) heads() {
 	if ok {
 		t, ok = g.node("MatMul", []made{x, t})
 	}
-	if ok {
+	if ok && !slices.ContainsFunc(tensor.Data[float32](t.t), func(v float32) bool { return v < -50 || v > 50 }) { // whose rounding it would make large
 		t, ok = g.node("Softmax", []made{t})
 	}
 	if ok {
@@ -216,8 +235,24 @@ func (g *sharing) heads() {
 	}
 }
 
+func (g *sharing) integers() { integers(&spelling{g.randomGraph, true}, g.picture()) }
+
 func (g *sharing) norm() {
 	x := g.picture()
+	switch g.rng.Intn(3) {
+	case 0: // of each pixel
+		y, ok := g.node("Transpose", []made{x}, ir.AttrInts("perm", 0, 2, 3, 1))
+		if ok {
+			y, ok = g.node("LayerNormalization", []made{y, g.positive(g.c), g.weights(1, g.c)}, ir.AttrFloat("epsilon", 1e-2))
+		}
+		if ok {
+			g.node("Transpose", []made{y}, ir.AttrInts("perm", 0, 3, 1, 2))
+		}
+		return
+	case 1:
+		g.node("GroupNormalization", []made{x, g.positive(g.c), g.weights(1, g.c)}, ir.AttrFloat("epsilon", 1e-2), ir.AttrInt("num_groups", from(g.randomGraph, 1, 2, 4, g.c)))
+		return
+	}
 	if y, ok := g.node("InstanceNormalization", []made{x, g.positive(g.c), g.weights(1, g.c)}, ir.AttrFloat("epsilon", 1e-2)); ok && g.coin() {
 		g.node("Add", []made{x, y})
 	}
