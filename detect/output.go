@@ -82,9 +82,17 @@ func widthText(width int) string {
 	return fmt.Sprint(width)
 }
 
+// width is the size of the last axis, -1 of a number without axes.
+func (a array) width() int {
+	if len(a.shape) == 0 {
+		return -1
+	}
+	return a.shape[len(a.shape)-1]
+}
+
 // row is row i of a matrix.
 func (a array) row(i int) []float32 {
-	w := a.shape[len(a.shape)-1]
+	w := a.width()
 	return a.data[i*w : (i+1)*w]
 }
 

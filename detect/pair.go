@@ -12,7 +12,7 @@ func (f *frame) pair(first, second string, width int) (a, b array, err error) {
 			return a, b, fmt.Errorf("one output; the head needs %q and %q", first, second)
 		}
 		a, b = f.out[0], f.out[1]
-		if n := len(a.shape); n > 0 && a.shape[n-1] == width && b.shape[max(len(b.shape)-1, 0)] != width {
+		if a.width() == width && b.width() != width {
 			a, b = b, a
 		}
 	}
