@@ -421,11 +421,25 @@ func TestDiskFull(t *testing.T) {
 	if len(s.requests("/g")) != 0 {
 		t.Error("another address was tried")
 	}
-	room = 1 << 30
+	c.limits.write = func(f *os.File, p []byte) (int, error) {
+		return 0, &os.PathError{Op: "write", Path: f.Name(), Err: syscall.EDQUOT} // the user's share of the disk
+	}
+	if _, err := pull(c, card); err == nil || !strings.Contains(err.Error(), "make room, and the next call continues") {
+		t.Fatalf("error %v", err)
+	}
+	c.limits.write = (*os.File).Write
 	path, err := pull(c, card)
 	mustHave(t, c, card, path, err)
-	if r := s.requests("/f")[1]; r.Header.Get("Range") != "bytes=600000-" {
-		t.Errorf("the second call asks for range %q", r.Header.Get("Range"))
+	if r := s.requests("/f")[2]; r.Header.Get("Range") != "bytes=600000-" {
+		t.Errorf("the third call asks for range %q", r.Header.Get("Range"))
+	}
+}
+
+// A disk without room for a file of the cache's own.
+func TestNoRoom(t *testing.T) {
+	err := cacheError(&os.PathError{Op: "open", Path: "x.part.json.new", Err: syscall.ENOSPC})
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room, or set VISION_HOME to a folder on another disk") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -22,6 +22,17 @@ var (
 	ErrLimit    = limit.Err                                          // something is larger than a limit; the same as that of vision and engine
 )
 
+// cacheError is a failure of this machine to read or write the cache.
+func cacheError(err error) error { return fmt.Errorf("cache: %w", withRoom(err)) }
+
+// withRoom adds to the error of a full disk what to do.
+func withRoom(err error) error {
+	if full(err) {
+		return fmt.Errorf("%w; make room, or set VISION_HOME to a folder on another disk", err)
+	}
+	return err
+}
+
 // NotInZooError says that no model has the name, and suggests similar ones.
 type NotInZooError struct {
 	Name string

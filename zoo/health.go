@@ -23,7 +23,7 @@ func CheckHome() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("cache: %w", err)
+		return cacheError(err)
 	}
 	defer base.Close()
 	if err := checkFolders(base, home); !errors.Is(err, fs.ErrNotExist) {
@@ -40,7 +40,7 @@ func checkFolders(base *os.Root, home string) error {
 			return fmt.Errorf("cache: %s is a link out of the cache; set VISION_HOME to the folder that is meant", filepath.Join(home, part))
 		}
 		if err != nil {
-			return fmt.Errorf("cache: %w", err)
+			return cacheError(err)
 		}
 		if err := checkOwner(info, filepath.Join(home, part)); err != nil {
 			return err

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"syscall"
 )
 
 // part is the part of a blob that has been downloaded: FILE.part beside its final
@@ -40,13 +39,13 @@ func openPart(root *os.Root, file string) (*part, error) {
 	case err == nil:
 		f.Close()
 	case isRegular(root, name): // but cannot be opened: no permission, too many open files
-		return nil, fmt.Errorf("cache: %w", err)
+		return nil, cacheError(err)
 	}
 	if err := root.RemoveAll(name); err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
+		return nil, cacheError(err)
 	}
 	if f, err = root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode); err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
+		return nil, cacheError(err)
 	}
 	_ = f.Chmod(fileMode) // whatever the umask; systems without modes return an error
 	return &part{File: f, root: root, name: name}, nil
@@ -60,7 +59,7 @@ func isRegular(root *os.Root, name string) bool {
 func reopenPart(root *os.Root, f *os.File, name string, size int64) (*part, error) {
 	if _, err := f.Seek(size, io.SeekStart); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("cache: %w", err)
+		return nil, cacheError(err)
 	}
 	return &part{File: f, root: root, name: name, size: size, mixed: size > 0}, nil
 }
@@ -76,7 +75,7 @@ func (p *part) restart() error {
 		err = p.root.Remove(p.name + ".json")
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return &localError{fmt.Errorf("cache: %w", err)}
+		return &localError{cacheError(err)}
 	}
 	return nil
 }
@@ -86,11 +85,11 @@ func (p *part) restart() error {
 func (p *part) append(data []byte, write func(*os.File, []byte) (int, error)) error {
 	n, err := write(p.File, data)
 	p.size += int64(n)
-	if errors.Is(err, syscall.ENOSPC) {
-		return &localError{fmt.Errorf("the disk is full; what has been downloaded stays in %s, and the next call continues from there", p.Name())}
+	if full(err) {
+		return &localError{fmt.Errorf("the disk is full; what has been downloaded stays in %s: make room, and the next call continues from there", p.Name())}
 	}
 	if err != nil {
-		return &localError{fmt.Errorf("cache: %w", err)}
+		return &localError{cacheError(err)}
 	}
 	return nil
 }
@@ -117,7 +116,7 @@ func (p *part) setOrigin(o origin) error {
 		return err
 	}
 	if err := replaceFile(p.root, p.name+".json", data); err != nil {
-		return &localError{fmt.Errorf("cache: %w", err)}
+		return &localError{cacheError(err)}
 	}
 	return nil
 }
@@ -126,7 +125,7 @@ func (p *part) setOrigin(o origin) error {
 // final name. If the digest is wrong, it is returned and the part stays.
 func (p *part) accept(ctx context.Context, b blob, report func(Progress)) (wrong string, err error) {
 	if err := p.Sync(); err != nil {
-		return "", &localError{fmt.Errorf("cache: %w", err)}
+		return "", &localError{cacheError(err)}
 	}
 	sum, err := digest(ctx, p.File, b.bytes, report)
 	if err != nil {
@@ -136,10 +135,10 @@ func (p *part) accept(ctx context.Context, b blob, report func(Progress)) (wrong
 		return sum, nil
 	}
 	if err := p.Close(); err != nil {
-		return "", &localError{fmt.Errorf("cache: %w", err)}
+		return "", &localError{cacheError(err)}
 	}
 	if err := p.root.Rename(p.name, b.file()); err != nil {
-		return "", &localError{fmt.Errorf("cache: %w", err)}
+		return "", &localError{cacheError(err)}
 	}
 	p.root.Remove(p.name + ".json")
 	syncDir(p.root)

@@ -222,12 +222,12 @@ func Remove(name string, opts ...Option) (freed int64, err error) {
 	defer held.release()
 	models, err := os.OpenRoot(filepath.Join(c.home, "models"))
 	if err != nil {
-		return 0, fmt.Errorf("cache: %w", err)
+		return 0, cacheError(err)
 	}
 	defer models.Close()
 	freed = size(models, card.Name)
 	if err := models.RemoveAll(card.Name); err != nil {
-		return 0, fmt.Errorf("cache: %w", err)
+		return 0, cacheError(err)
 	}
 	return freed, nil
 }

@@ -52,7 +52,7 @@ func safeFolder(dir string) error {
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("cache: %w", err)
+		return cacheError(err)
 	}
 	return checkOwner(info, dir)
 }
@@ -72,7 +72,7 @@ func openStore(home string, c *Card) (*store, error) {
 func openExisting(home string, c *Card) (*store, error) {
 	base, err := os.OpenRoot(home)
 	if err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
+		return nil, cacheError(err)
 	}
 	defer base.Close()
 	if err := checkFolders(base, home); err != nil {
@@ -80,7 +80,7 @@ func openExisting(home string, c *Card) (*store, error) {
 	}
 	root, err := base.OpenRoot(filepath.Join("models", c.Name))
 	if err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
+		return nil, cacheError(err)
 	}
 	info, err := root.Stat(".")
 	if err == nil {

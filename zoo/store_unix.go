@@ -3,6 +3,7 @@
 package zoo
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -35,6 +36,9 @@ func links(info fs.FileInfo) uint64 {
 	}
 	return 1
 }
+
+// full reports whether a disk, or the user's share of it, has no room left.
+func full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // syncDir flushes a rename in the folder to the disk.
 func syncDir(root *os.Root) {

@@ -195,7 +195,7 @@ func (c *config) pullCase(ctx context.Context, card *Card) (string, error) {
 		return "", err
 	}
 	if err := s.unpackCase(ctx, b, report); err != nil {
-		return "", fmt.Errorf("model %q: %s: %w", card.Name, b.file(), err)
+		return "", fmt.Errorf("model %q: %s: %w", card.Name, b.file(), withRoom(err))
 	}
 	report(Progress{State: Done, Done: b.bytes, Total: b.bytes})
 	return dir, nil
