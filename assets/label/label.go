@@ -156,6 +156,9 @@ func Read(name string, r io.Reader) (*Set, error) {
 	at := 1
 	for ; lines.Scan(); at++ {
 		line := strings.TrimSuffix(lines.Text(), "\r")
+		if at == 1 {
+			line = strings.TrimPrefix(line, "\ufeff") // which editors on Windows begin texts with
+		}
 		if strings.HasPrefix(line, "# ") {
 			continue
 		}

@@ -116,6 +116,7 @@ func TestRead(t *testing.T) {
 	for _, c := range []struct{ name, text, err string }{
 		{"plain", "a\nb\r\n\n", ""},
 		{"fields", "0\tn1\ta\ta; aa\n1\tn2\tb\n", ""},
+		{"as Windows writes a text", "\ufeffa\r\nb\r\n", ""},
 		{"wrong index", "0\tn1\ta\n2\tn2\tb\n", `line 2: index "2" where 1 is due`},
 		{"not text", "a\n\xff\xfe\n", "line 2: not UTF-8"},
 		{"escape", "a\n\x1b[2J\n", "line 2: a control character"},
@@ -135,8 +136,10 @@ func TestRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if l, ok := s.At(1); s.Len() != 2 || !ok || l.Name != "b" {
-				t.Errorf("%d labels, the second is %v", s.Len(), l)
+			for i, want := range []string{"a", "b"} {
+				if l, ok := s.At(i); s.Len() != 2 || !ok || l.Name != want {
+					t.Errorf("%d labels, number %d is %q, want %q", s.Len(), i, l.Name, want)
+				}
 			}
 		})
 	}
