@@ -269,14 +269,18 @@ func line(c *spelling, x made) {
 	}
 }
 
-// attention is softmax(q·kᵀ)·v of projections of x.
+// attention is softmax(q·kᵀ)·v of projections of x, of which k and v may have each token twice.
 func attention(c *spelling, x made) {
 	if x.t.Rank() < 2 || x.t.Len()*x.t.Dim(-2) > c.work {
 		return
 	}
 	k, n := x.t.Dim(-1), from(c.randomGraph, 4, 8, 16, 32)
-	project := func() made { return c.node("MatMul", []made{x, c.weights(k, k, n)}) }
-	q, key, v := project(), project(), project()
+	project := func(x made) made { return c.node("MatMul", []made{x, c.weights(k, k, n)}) }
+	keys := x
+	if c.coin() {
+		keys = c.node("Concat", []made{x, x}, ir.AttrInt("axis", -2))
+	}
+	q, key, v := project(x), project(keys), project(keys)
 	perm := make([]int, x.t.Rank())
 	for i := range perm {
 		perm[i] = i
@@ -284,7 +288,42 @@ func attention(c *spelling, x made) {
 	slices.Reverse(perm[len(perm)-2:])
 	scores := c.node("MatMul", []made{q, c.node("Transpose", []made{key}, ir.AttrInts("perm", perm...))})
 	scores = c.node("Mul", c.pair(scores, c.number(0.25)))
+	scores = biased(c, scores, q)
 	c.node("MatMul", []made{c.node("Softmax", []made{scores}, ir.AttrInt("axis", -1)), v})
+}
+
+// biased multiplies the scores of an attention by a number for each matrix, and adds biases for each
+// key, or for the rows and columns of keys that are pixels. These are made of the queries.
+func biased(c *spelling, scores, q made) made {
+	if !c.ok {
+		return scores
+	}
+	shape, size := scores.t.Shape(), q.t.Dim(-1)
+	keys, lead := shape[len(shape)-1], shape[:len(shape)-1]
+	if len(lead) > 1 && c.coin() {
+		scores = c.node("Mul", c.pair(scores, c.positive(lead[len(lead)-2], 1, 1)))
+	}
+	if q.t.Len()*keys > c.work {
+		return scores
+	}
+	bias := func(to ...int) made {
+		z := c.node("MatMul", []made{q, c.weights(size, size, tensor.MustCount(to))})
+		return c.node("Reshape", []made{z, c.ints(append(slices.Clone(lead), to...)...)})
+	}
+	if c.coin() {
+		return c.node("Add", c.pair(scores, bias(keys)))
+	}
+	width := keys
+	if keys%2 == 0 && c.rng.Intn(4) > 0 {
+		width = keys / 2
+	}
+	kinds := [][]int{{keys / width, 1}, {1, width}, {keys / width, width}}
+	scores = c.node("Reshape", []made{scores, c.ints(append(slices.Clone(lead), keys/width, width)...)})
+	first := c.rng.Intn(3)
+	for i := range from(c.randomGraph, 2, 2, 2, 1, 3) {
+		scores = c.node("Add", c.pair(scores, bias(kinds[(first+i)%3]...)))
+	}
+	return c.node("Reshape", []made{scores, c.ints(shape...)})
 }
 
 // growRecurrent is an LSTM, a GRU or a plain recurrent layer along the first of

@@ -7,33 +7,39 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/num"
 )
 
-// Attention is softmax(Scale·Q·Kᵀ + biases)·V for each product of a batch, with a softmax over
+// Attention is softmax(Scale·Factor·Q·Kᵀ + biases)·V for each product of a batch, with a softmax over
 // the keys (Vaswani et al. 2017, "Attention Is All You Need", arXiv:1706.03762). It is given by
 // its two products: A and B of Scores are Q and K, B and C of Values are V and the result. What
 // lies between them, C of Scores and A of Values, is [queries][keys] for each product, and never
 // exists as a whole.
 //
 // Q is Memory.In. Memory.More has K, V, and the biases that are not constant.
+//
+// Where Columns is not 0, the keys are the pixels of rows of so many, and there are two biases: the
+// first has a number for each row of keys, the second one for each column (decomposed relative
+// positions: Li et al. 2022, "MViTv2", arXiv:2112.01526, section 4.1).
 type Attention struct {
 	Scores, Values Gemm
-	Biases         []ScoreBias
+	Factor         *ScoreTerm // constant, a number for each product; nil: none
+	Biases         []ScoreTerm
+	Columns        int
 }
 
 // MostBiases is how many an attention may have.
 const MostBiases = 2
 
-// ScoreBias is what is added to the scores: a position's bias, or a mask.
-type ScoreBias struct {
+// ScoreTerm is what is added to the scores, a position's bias or a mask, or what they are multiplied by.
+type ScoreTerm struct {
 	Const []float32  // nil: it is in Memory.More
 	Row   int        // numbers from one query's to the next one's; 0: all have the same
-	Loops []BiasLoop // over the products of the batch, outermost first
+	Loops []TermLoop // over the products of the batch, outermost first
 }
 
-// BiasLoop is one loop over products: its length, and the numbers by which the bias advances.
-type BiasLoop struct{ Count, Stride int }
+// TermLoop is one loop over products: its length, and the numbers by which the term advances.
+type TermLoop struct{ Count, Stride int }
 
-// at returns the offset of the bias of product i, in bytes.
-func (b *ScoreBias) at(i int) int {
+// at returns the offset of the term of product i, in bytes.
+func (b *ScoreTerm) at(i int) int {
 	at := 0
 	for k := len(b.Loops) - 1; k >= 0; k-- {
 		at += i % b.Loops[k].Count * b.Loops[k].Stride
@@ -67,12 +73,13 @@ func (r *Rung) Attention(a *Attention) (Work, error) {
 			return Work{}, err
 		}
 	}
-	if len(a.Biases) > MostBiases || a.Scores.Residual || a.Values.Residual || a.Values.M != a.Scores.M || a.Values.K != a.Scores.N || a.Values.count() != a.Scores.count() {
+	grid := a.Columns == 0 || len(a.Biases) == 2 && a.Scores.N%a.Columns == 0
+	if !grid || len(a.Biases) > MostBiases || a.Scores.Residual || a.Values.Residual || a.Values.M != a.Scores.M || a.Values.K != a.Scores.N || a.Values.count() != a.Scores.count() {
 		return Work{}, fmt.Errorf("%v and then %v: not an attention", &a.Scores, &a.Values)
 	}
 	// Rows are whole vectors apart: a load that reaches into the lanes which a masked store left out
 	// at the end of the row before would wait until that store has ended.
-	s := &attention{rung: r, biases: a.Biases, line: roundUp(a.Scores.N, 16)}
+	s := &attention{rung: r, factor: a.Factor, biases: a.Biases, columns: a.Columns, line: roundUp(a.Scores.N, 16)}
 	if s.line >= 256 { // rows that are a power of two apart would share the sets of the cache
 		s.line += 16
 	}
@@ -111,7 +118,9 @@ func (s packOf) Run(chunk int, m *Memory) {
 // attention is the step behind the packing. A chunk is a block of rows of one product.
 type attention struct {
 	rung           *Rung
-	biases         []ScoreBias
+	factor         *ScoreTerm
+	biases         []ScoreTerm
+	columns        int           // Attention.Columns
 	scores, values [2]*panelGemm // of a block, and of the last one, which may have fewer rows
 	whole          [2]*Gemm      // the products of all rows
 	packed         [2]int        // where their packed B begin in the scratch
@@ -139,6 +148,9 @@ func (s *attention) cut(scores, values *panelGemm) (rowTime float64) {
 		s.scores[i].gemm.RowC, s.scores[i].args.RowC = s.line, 4*s.line
 		if s.scores[i].gemm.Residual = len(s.biases) > 0; s.scores[i].gemm.Residual {
 			s.scores[i].args.RowResidual = 4 * s.biases[0].Row
+		}
+		if s.columns > 0 {
+			s.scores[i].args.RowResidual = 4 * s.line
 		}
 		s.values[i].args.RowA = 4 * s.line
 	}
@@ -184,8 +196,17 @@ func (s *attention) Run(chunk int, m *Memory) {
 		biases[k] = unsafe.Add(from, b.at(i)+4*first*b.Row)
 	}
 	f.memory.Residual = biases[0]
+	if s.columns > 0 {
+		s.setGrid(room, rows, keys, biases)
+		f.memory.Residual = f.memory.Out
+	}
+	if s.factor != nil {
+		own := *scores
+		own.args.Scale *= s.factor.Const[s.factor.at(i)/4]
+		scores = &own
+	}
 	s.product(scores, f, m, 0, i, atK)
-	if biases[1] != nil {
+	if biases[1] != nil && s.columns == 0 {
 		for r := range rows {
 			line := room[r*s.line:][:keys]
 			s.rung.Vec.Zip(num.Add, line, line, floats(unsafe.Add(biases[1], 4*r*s.biases[1].Row), keys))
@@ -196,6 +217,18 @@ func (s *attention) Run(chunk int, m *Memory) {
 	s.product(values, f, m, 1, i, atV)
 	f.memory = Memory{}
 	frames.Put(f)
+}
+
+// setGrid sets the rows of scores to the sums of the biases of rows and of columns of keys.
+func (s *attention) setGrid(room []float32, rows, keys int, biases [MostBiases]unsafe.Pointer) {
+	add := s.rung.Vec.Right[num.Add] // Zip would take as long as what it computes for 14 columns
+	for r := range rows {
+		line := unsafe.Pointer(&room[r*s.line])
+		down, across := unsafe.Add(biases[0], 4*r*s.biases[0].Row), unsafe.Add(biases[1], 4*r*s.biases[1].Row)
+		for y := range keys / s.columns {
+			add(unsafe.Add(line, 4*y*s.columns), across, unsafe.Add(down, 4*y), s.columns)
+		}
+	}
 }
 
 // product runs a block of product i of the batch, whose B lies at a byte of its operand unless

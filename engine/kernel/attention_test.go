@@ -16,6 +16,7 @@ func TestAttention(t *testing.T) {
 		size, sizeV        int // of a query, and of a value
 		heads              []int
 		plainK, bias, gelu bool // K is [size][keys]; two biases are added to the scores; Gelu comes after the product with V
+		columns            int  // the keys are pixels: their rows and columns have a bias each
 	}
 	cases := []attentionCase{
 		{why: "smaller than a tile", queries: 5, keys: 7, size: 3, sizeV: 2},
@@ -30,6 +31,13 @@ func TestAttention(t *testing.T) {
 		c.why, c.plainK, c.gelu = c.why+", K by columns, activation", true, true
 		cases = append(cases, c)
 	}
+	cases = append(cases,
+		attentionCase{why: "a row of pixels", queries: 5, keys: 7, size: 3, sizeV: 2, columns: 7},
+		attentionCase{why: "a column of pixels", queries: 5, keys: 7, size: 3, sizeV: 2, columns: 1},
+		attentionCase{why: "pixels", queries: 17, keys: 49, size: 32, sizeV: 32, heads: []int{2, 3}, columns: 7},
+		attentionCase{why: "pixels, long lines", queries: 70, keys: 300, size: 40, sizeV: 40, heads: []int{2}, columns: 20, plainK: true},
+		attentionCase{why: "pixels, blocks of two tiles", queries: 65, keys: 5000, size: 8, sizeV: 9, columns: 100},
+	)
 	eachRung(t, func(t *testing.T, k *Rung) {
 		for _, c := range cases {
 			t.Run(c.why, func(t *testing.T) {
@@ -39,8 +47,15 @@ func TestAttention(t *testing.T) {
 					values.act = Activation{Kind: Gelu}
 				}
 				a := attentionOf(scores, values)
-				if c.bias {
-					a.addBiases(rand.New(rand.NewSource(2)))
+				rng := rand.New(rand.NewSource(2))
+				switch {
+				case c.columns > 0:
+					a.addGrid(rng, c.columns)
+				case c.bias:
+					a.addBiases(rng)
+				}
+				if len(c.heads) > 0 {
+					a.addFactors(rng)
 				}
 				if !k.Attends(&a.Attention) {
 					t.Fatal("Attends is false")
@@ -55,16 +70,17 @@ func TestAttention(t *testing.T) {
 type sizedAttention struct {
 	Attention
 	q, k, scores, v, out int
-	mask                 []float32 // the second bias, which is not constant: a row for each pass of the outermost loop
+	given                []float32 // the second bias, which is not constant
 }
 
-// addBiases adds a constant bias for each of the innermost matrices, and then a mask.
+// addBiases adds a constant bias for each of the innermost matrices, and then a mask: a row for
+// each pass of the loops around them.
 func (a *sizedAttention) addBiases(rng *rand.Rand) {
 	g := &a.Scores
-	bias, mask := ScoreBias{Row: g.N}, ScoreBias{}
+	bias, mask := ScoreTerm{Row: g.N}, ScoreTerm{}
 	inner, outer := 1, 1
 	for i, l := range g.Batch {
-		b, m := BiasLoop{Count: l.Count}, BiasLoop{Count: l.Count}
+		b, m := TermLoop{Count: l.Count}, TermLoop{Count: l.Count}
 		if i == len(g.Batch)-1 {
 			b.Stride, inner = g.M*g.N, l.Count
 		} else {
@@ -72,8 +88,32 @@ func (a *sizedAttention) addBiases(rng *rand.Rand) {
 		}
 		bias.Loops, mask.Loops = append(bias.Loops, b), append(mask.Loops, m)
 	}
-	bias.Const, a.mask = normal(rng, inner*g.M*g.N, 1), normal(rng, outer*g.N, 1)
-	a.Biases = []ScoreBias{bias, mask}
+	bias.Const, a.given = normal(rng, inner*g.M*g.N, 1), normal(rng, outer*g.N, 1)
+	a.Biases = []ScoreTerm{bias, mask}
+}
+
+// addGrid adds a constant bias for each row of keys, the same for all matrices, and then one for each
+// column, both of each query.
+func (a *sizedAttention) addGrid(rng *rand.Rand, columns int) {
+	g := &a.Scores
+	down, across := ScoreTerm{Row: g.N / columns}, ScoreTerm{Row: columns}
+	stride := g.count() * g.M * columns
+	for _, l := range g.Batch {
+		stride /= l.Count
+		down.Loops, across.Loops = append(down.Loops, TermLoop{Count: l.Count}), append(across.Loops, TermLoop{l.Count, stride})
+	}
+	down.Const, a.given = normal(rng, g.M*g.N/columns, 1), normal(rng, g.count()*g.M*columns, 1)
+	a.Biases, a.Columns = []ScoreTerm{down, across}, columns
+}
+
+// addFactors multiplies the scores of each of the innermost matrices by a number.
+func (a *sizedAttention) addFactors(rng *rand.Rand) {
+	a.Factor = &ScoreTerm{}
+	for _, l := range a.Scores.Batch {
+		a.Factor.Loops = append(a.Factor.Loops, TermLoop{Count: l.Count})
+	}
+	last := &a.Factor.Loops[len(a.Factor.Loops)-1]
+	last.Stride, a.Factor.Const = 1, normal(rng, last.Count, 1)
 }
 
 func attentionOf(scores, values gemmCase) (a sizedAttention) {
@@ -99,8 +139,8 @@ func testAttention(t *testing.T, k *Rung, a sizedAttention) {
 		t.Fatal(err)
 	}
 	m := Memory{In: unsafe.Pointer(&q[0]), Out: unsafe.Pointer(&out[0]), More: []unsafe.Pointer{unsafe.Pointer(&keys[0]), unsafe.Pointer(&v[0])}}
-	if a.mask != nil {
-		m.More = append(m.More, unsafe.Pointer(&fencedFloats(t, a.mask)[0]))
+	if a.given != nil {
+		m.More = append(m.More, unsafe.Pointer(&fencedFloats(t, a.given)[0]))
 	}
 	run(t, work, m)
 	if rel := rmsError(t, out, want, before); !(rel <= 2e-6) {
@@ -111,15 +151,28 @@ func testAttention(t *testing.T, k *Rung, a sizedAttention) {
 // attentionReference returns the expected output, with NaN where nothing may be written.
 func attentionReference(a *sizedAttention, q, k, v, out []float32) []float64 {
 	scores := gemmReference(&a.Scores, q, k, nil, make([]float32, a.scores))
+	size := a.Scores.M * a.Scores.N
 	for i := range a.Scores.count() {
-		for _, b := range a.Biases {
+		if a.Factor != nil {
+			for k := range size {
+				scores[i*size+k] *= float64(a.Factor.Const[a.Factor.at(i)/4])
+			}
+		}
+		for at, b := range a.Biases {
 			from := b.Const
 			if from == nil {
-				from = a.mask
+				from = a.given
+			}
+			number := func(key int) int { return key }
+			switch {
+			case a.Columns > 0 && at == 0:
+				number = func(key int) int { return key / a.Columns }
+			case a.Columns > 0:
+				number = func(key int) int { return key % a.Columns }
 			}
 			for m := range a.Scores.M {
-				for n, x := range from[b.at(i)/4+m*b.Row:][:a.Scores.N] {
-					scores[(i*a.Scores.M+m)*a.Scores.N+n] += float64(x)
+				for n := range a.Scores.N {
+					scores[i*size+m*a.Scores.N+n] += float64(from[b.at(i)/4+m*b.Row+number(n)])
 				}
 			}
 		}
@@ -169,20 +222,33 @@ func TestAttends(t *testing.T) {
 
 func BenchmarkAttention(b *testing.B) {
 	k := Best()
-	for _, c := range []struct{ tokens, size, heads int }{{49, 32, 192}, {197, 64, 12}, {1024, 80, 8}, {1370, 64, 6}, {4096, 40, 8}} {
-		b.Run(fmt.Sprintf("%d tokens, %d heads of %d", c.tokens, c.heads, c.size), func(b *testing.B) {
+	for _, c := range []struct{ tokens, size, heads, columns int }{
+		{49, 32, 192, 0}, {197, 64, 12, 0}, {1024, 80, 8, 0}, {1370, 64, 6, 0}, {4096, 40, 8, 0},
+		{196, 64, 12, 14}, {4096, 64, 1, 64},
+	} {
+		name := fmt.Sprintf("%d tokens, %d heads of %d", c.tokens, c.heads, c.size)
+		if c.columns > 0 {
+			name += fmt.Sprintf(", rows of %d", c.columns)
+		}
+		b.Run(name, func(b *testing.B) {
 			heads := []int{c.heads}
 			a := attentionOf(gemmCase{m: c.tokens, n: c.tokens, k: c.size, trans: true, batch: heads, scale: 0.1, strict: true},
 				gemmCase{m: c.tokens, n: c.size, k: c.tokens, batch: heads, scale: 1, strict: true})
+			rng := rand.New(rand.NewSource(1))
+			if c.columns > 0 {
+				a.addGrid(rng, c.columns)
+			}
 			work, err := k.Attention(&a.Attention)
 			if err != nil {
 				b.Fatal(err)
 			}
-			rng := rand.New(rand.NewSource(1))
 			q, keys, v, out := normal(rng, a.q, 1), normal(rng, a.k, 1), normal(rng, a.v, 1), make([]float32, a.out)
 			scratch := alignedFloats(work.Scratch/4 + 1)
 			m := Memory{In: unsafe.Pointer(&q[0]), Out: unsafe.Pointer(&out[0]), Scratch: unsafe.Pointer(&scratch[0]),
 				More: []unsafe.Pointer{unsafe.Pointer(&keys[0]), unsafe.Pointer(&v[0])}}
+			if c.columns > 0 {
+				m.More = append(m.More, unsafe.Pointer(&a.given[0]))
+			}
 			for b.Loop() {
 				for _, s := range work.Steps {
 					for i := range s.Chunks() {

@@ -1,11 +1,13 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -18,6 +20,11 @@ import (
 //
 // It is scheduled with the second product: V may not exist before. Until then the first one is
 // held back.
+//
+// Exporters write scores between the pixels of a picture, with relative positions of rows and columns
+// (SAM's encoder), as
+//
+//	[12 4096 4096] ─ Reshape ─▶ [12 64 64 64 64] ─ Add [12 64 64 64 1] ─ Add [12 64 64 1 64] ─ Reshape ─▶ [12 4096 4096]
 
 // scores is the first product of an attention.
 type scores struct {
@@ -26,9 +33,26 @@ type scores struct {
 	softmax *ir.Node
 	values  *ir.Node // the second product
 	in      []place  // of Q and K
-	biases  []kernel.ScoreBias
-	added   []*ir.Value // the biases that are not constant
+	factor  *kernel.ScoreTerm
+	biases  []scoreBias
+	columns int // where the keys are pixels, and biases have a number for each row or column of them: how many are in a row
 }
+
+// scoreBias is a value that is added to the scores.
+type scoreBias struct {
+	kernel.ScoreTerm
+	value *ir.Value
+	keys  biasKeys
+}
+
+// biasKeys says for what a bias has a number.
+type biasKeys int
+
+const (
+	eachKey biasKeys = iota
+	eachRow
+	eachColumn
+)
 
 // attended returns the attention that product p of node n begins, or nil.
 func (b *builder) attended(n *ir.Node, p *product) *scores {
@@ -45,10 +69,10 @@ func (b *builder) attended(n *ir.Node, p *product) *scores {
 		}
 	}
 	next := b.soleReader(held.out)
-	for ; next != nil && (b.keepsNumbers(next, held.out) || b.addsBias(next, s)); next = b.soleReader(held.out) {
+	for ; next != nil && (b.keepsNumbers(next, held.out) || b.scalesBy(next, s) || b.addsBias(next, s)); next = b.soleReader(held.out) {
 		held.fuse(next)
 	}
-	if next == nil {
+	if next == nil || s.columns > 0 && len(s.biases) < 2 {
 		return nil
 	}
 	d, axis, ok := b.softmaxAxis(next)
@@ -71,56 +95,93 @@ func (b *builder) attended(n *ir.Node, p *product) *scores {
 	return s
 }
 
-// addsBias reports whether a node adds to the scores what can be a bias of them, and notes that.
-func (b *builder) addsBias(n *ir.Node, s *scores) bool {
-	if n.Domain != "" || n.Op != "Add" || !b.fact(s.product.out).Shape.Equal(b.fact(n.Outputs[0]).Shape) {
+// scalesBy reports whether a node multiplies the scores of each product by a constant, as Swin V2
+// does for each head, and notes that.
+func (b *builder) scalesBy(n *ir.Node, s *scores) bool {
+	if n.Domain != "" || n.Op != "Mul" || s.factor != nil || len(s.biases) > 0 {
 		return false
 	}
-	z := n.Inputs[0]
-	if z == s.product.out {
+	z, ok := b.besideScores(n, s)
+	c := b.constant(z)
+	if !ok || c == nil {
+		return false
+	}
+	t, down, across, _, ok := b.scoreTerm(z, s)
+	scale := s.product.gemm.Scale
+	infinite := func(v float32) bool { return scale*v-scale*v != 0 }
+	if !ok || t.Row != 0 || down != 0 || across != 0 || slices.ContainsFunc(t.Const, infinite) {
+		return false
+	}
+	s.factor = &t
+	return true
+}
+
+// addsBias reports whether a node adds to the scores what can be a bias of them, and notes that.
+func (b *builder) addsBias(n *ir.Node, s *scores) bool {
+	if n.Domain != "" || n.Op != "Add" {
+		return false
+	}
+	z, ok := b.besideScores(n, s)
+	return ok && s.add(b, z)
+}
+
+// besideScores returns the other operand of a node that keeps the shape of the scores.
+func (b *builder) besideScores(n *ir.Node, s *scores) (z *ir.Value, ok bool) {
+	if z = n.Inputs[0]; z == s.product.out {
 		z = n.Inputs[1]
 	}
-	return z != s.product.out && s.add(b, z)
+	return z, z != s.product.out && b.fact(s.product.out).Shape.Equal(b.fact(n.Outputs[0]).Shape)
 }
 
 // add notes a bias of the scores; it reports false if the kernel does not support it.
 func (s *scores) add(b *builder, z *ir.Value) bool {
-	g := &s.product.gemm
-	d, from := sizesOf(b.fact(s.product.out)), len(sizesOf(b.fact(s.product.out)))
-	size, ok := b.matrix(z, 1)
-	from -= len(size)
-	rows, keys := len(d)-2, len(d)-1
-	if !ok || from < 0 || rows < 0 || d[rows] != g.M || d[keys] != g.N || size[len(size)-1] != g.N || len(s.biases) == kernel.MostBiases {
+	t, down, across, columns, ok := b.scoreTerm(z, s)
+	if !ok || len(s.biases) == kernel.MostBiases {
 		return false
 	}
-	stride := tensor.Strides(size)
-	along := func(axis int) (int, bool) { // the distance between neighbours
-		if axis < from || size[axis-from] == 1 {
-			return 0, true
-		}
-		return stride[axis-from], size[axis-from] == d[axis]
-	}
-	bias := kernel.ScoreBias{}
-	for axis, n := range d[:keys] {
-		by, ok := along(axis)
-		if !ok {
-			return false
-		}
-		if axis == rows {
-			bias.Row = by
-		} else {
-			bias.Loops = append(bias.Loops, kernel.BiasLoop{Count: n, Stride: by})
-		}
-	}
-	if c := b.constant(z); c != nil {
-		bias.Const = tensor.Data[float32](c)
-	} else if _, made := b.places[z]; made {
-		s.added = append(s.added, z)
-	} else {
+	bias := scoreBias{t, z, eachKey}
+	switch rows := s.product.gemm.N / columns; {
+	case across == 1 && (rows == 1 || down == columns):
+		columns = 0
+	case across == 1 && down == 0:
+		bias.keys = eachColumn
+	case across == 0 && down == 1:
+		bias.keys = eachRow
+	default:
 		return false
 	}
-	s.biases = append(s.biases, bias)
+	if len(s.biases) > 0 && (columns != s.columns || columns > 0 && bias.keys == s.biases[0].keys) {
+		return false
+	}
+	s.biases, s.columns = append(s.biases, bias), columns
 	return true
+}
+
+// scoreTerm returns how the scores of each product read a value that is broadcast to them. For
+// this, their last axis is a row of columns keys; the numbers of neighbouring rows are down
+// apart, those of columns across.
+func (b *builder) scoreTerm(z *ir.Value, s *scores) (t kernel.ScoreTerm, down, across, columns int, ok bool) {
+	g, d := &s.product.gemm, sizesOf(b.fact(s.product.out))
+	size, ok := b.matrix(z, 0)
+	if !ok || len(size) > len(d) || len(d) < 2 {
+		return t, 0, 0, 0, false
+	}
+	lead, columns := len(d), d[len(d)-1]
+	for n := 1; n < g.M*g.N && lead > 0; n *= d[lead] {
+		lead--
+	}
+	strides, ok := ops.Reshaped(d, tensor.BroadcastStrides(size, d), append(slices.Clone(d[:lead]), g.M, g.N/columns, columns))
+	if !ok {
+		return t, 0, 0, 0, false
+	}
+	for i, n := range d[:lead] {
+		t.Loops = append(t.Loops, kernel.TermLoop{Count: n, Stride: strides[i]})
+	}
+	t.Row = strides[lead]
+	if c := b.constant(z); c != nil {
+		t.Const = tensor.Data[float32](c)
+	}
+	return t, strides[lead+1], strides[lead+2], columns, true
 }
 
 // soleReader returns the node outside of channel blocks that alone reads a value, or nil.
@@ -170,6 +231,9 @@ func (b *builder) holdScores(s *scores) error {
 		}
 		s.in = append(s.in, at)
 	}
+	for _, z := range s.biases {
+		b.readersLeft[z.value]++ // the kernel, which runs after the nodes that add them
+	}
 	b.markFused(s.product)
 	b.fused[s.softmax] = true
 	b.scores[s.softmax.Outputs[0]] = s
@@ -194,14 +258,21 @@ func (b *builder) attentionNode(n *ir.Node) (bool, error) {
 		return false, err
 	}
 	in := append(s.in, v)
-	for _, z := range s.added {
-		at, err := b.planar(z)
+	a := &kernel.Attention{Scores: s.product.gemm, Values: p.gemm, Factor: s.factor, Columns: s.columns}
+	slices.SortStableFunc(s.biases, func(x, y scoreBias) int { return cmp.Compare(x.keys, y.keys) })
+	for _, z := range s.biases {
+		b.readersLeft[z.value]--
+		a.Biases = append(a.Biases, z.ScoreTerm)
+		if z.Const != nil {
+			continue
+		}
+		at, err := b.planar(z.value)
 		if err != nil {
 			return false, err
 		}
 		in = append(in, at)
 	}
-	work, err := b.opt.Rung.Attention(&kernel.Attention{Scores: s.product.gemm, Values: p.gemm, Biases: s.biases})
+	work, err := b.opt.Rung.Attention(a)
 	if err != nil {
 		return false, err
 	}

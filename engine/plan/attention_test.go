@@ -69,11 +69,49 @@ func TestAttention(t *testing.T) {
 			s := n.op("Add", values{dot(n, n.input(queries, size), n.input(size, keys)), n.weights(queries, 1)})
 			return dot(n, soft(n, s), n.input(keys, size))
 		}},
-		{"a bias that is made later", false, func(n *network) *ir.Value {
+		{"a bias that is made later", true, func(n *network) *ir.Value {
 			x := n.input(queries, keys)
 			s := dot(n, n.input(queries, size), n.input(size, keys))
 			return dot(n, soft(n, n.op("Add", values{s, n.op("Sin", values{x})})), n.input(keys, size))
 		}},
+		{"a bias in blocks of channels, which a convolution adds to in its place", true, func(n *network) *ir.Value {
+			x := n.input(1, 8, queries, keys)
+			s := dot(n, n.input(1, 8, queries, size), n.input(1, 8, size, keys))
+			z := n.conv(x, 8, 8)
+			p := soft(n, n.op("Add", values{s, z}))
+			n.Outputs = append(n.Outputs, n.op("Add", values{n.conv(n.op("Relu", values{x}), 8, 8), z}))
+			return dot(n, p, n.input(1, 8, keys, size))
+		}},
+		{"a factor for each head, then a bias and a mask", true, func(n *network) *ir.Value {
+			s := dot(n, n.input(2, heads, queries, size), n.input(2, heads, size, keys))
+			s = n.op("Mul", values{n.weights(heads, 1, 1), s})
+			s = n.op("Add", values{n.op("Add", values{s, n.weights(heads, queries, keys)}), n.weights(2, 1, queries, keys)})
+			return dot(n, soft(n, s), n.input(2, heads, keys, size))
+		}},
+		{"a factor behind the bias", false, func(n *network) *ir.Value {
+			s := dot(n, n.input(heads, queries, size), n.input(heads, size, keys))
+			s = n.op("Mul", values{n.op("Add", values{s, n.weights(queries, keys)}), n.weights(heads, 1, 1)})
+			return dot(n, soft(n, s), n.input(heads, keys, size))
+		}},
+		{"a factor for each key", false, func(n *network) *ir.Value {
+			s := n.op("Mul", values{dot(n, n.input(queries, size), n.input(size, keys)), n.weights(keys)})
+			return dot(n, soft(n, s), n.input(keys, size))
+		}},
+		{"a factor for each query", false, func(n *network) *ir.Value {
+			s := n.op("Mul", values{dot(n, n.input(queries, size), n.input(size, keys)), n.weights(queries, 1)})
+			return dot(n, soft(n, s), n.input(keys, size))
+		}},
+		{"a factor that comes at run time", false, func(n *network) *ir.Value {
+			s := n.op("Mul", values{dot(n, n.input(heads, queries, size), n.input(heads, size, keys)), n.input(heads, 1, 1)})
+			return dot(n, soft(n, s), n.input(heads, keys, size))
+		}},
+		{"biases of rows and columns of keys", true, pixels("rows", "columns")},
+		{"biases of columns and rows of keys", true, pixels("columns", "rows")},
+		{"a bias of rows alone", false, pixels("rows")},
+		{"two biases of rows", false, pixels("rows", "rows")},
+		{"rows, columns and a mask", false, pixels("rows", "columns", "all")},
+		{"a bias and one of rows", false, pixels("all", "rows")},
+		{"two biases of all pixels", true, pixels("all", "all")},
 		{"values shared by the heads", true, func(n *network) *ir.Value {
 			p := soft(n, dot(n, n.input(2, heads, queries, size), n.input(2, heads, size, keys)))
 			return dot(n, p, n.input(2, 1, keys, size))
@@ -125,5 +163,25 @@ func TestAttention(t *testing.T) {
 				t.Errorf("steps %q, want attention: %v", steps, c.fused)
 			}
 		})
+	}
+}
+
+// pixels returns an attention between the pixels of pictures of 3x5, with biases for each query that
+// are made after the scores: a number for each row of keys, for each column, or for all.
+func pixels(biases ...string) func(n *network) *ir.Value {
+	const heads, height, width, size = 3, 3, 5, 8
+	sizes := map[string][2]int64{"rows": {height, 1}, "columns": {1, width}, "all": {height, width}}
+	return func(n *network) *ir.Value {
+		q, k, v := n.input(heads, height*width, size), n.input(heads, size, height*width), n.input(heads, height*width, size)
+		s := n.op("MatMul", []*ir.Value{q, k})
+		s = n.op("Reshape", []*ir.Value{s, n.shape(heads, height, width, height, width)})
+		for _, b := range biases {
+			of := sizes[b]
+			z := n.op("MatMul", []*ir.Value{q, n.weights(heads, size, int(of[0]*of[1]))})
+			z = n.op("Reshape", []*ir.Value{z, n.shape(heads, height, width, of[0], of[1])})
+			s = n.op("Add", []*ir.Value{s, z})
+		}
+		s = n.op("Reshape", []*ir.Value{s, n.shape(heads, height*width, height*width)})
+		return n.op("MatMul", []*ir.Value{n.op("Softmax", []*ir.Value{s}, integer("axis", -1)), v})
 	}
 }
