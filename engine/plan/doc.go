@@ -54,7 +54,7 @@
 //	rung avx512bf16, bfloat16 asked for, enough channels      VDPBF16PS       choose.go: tiled
 //	    but not 3x3 of stride 1 on a large map                Winograd 4x4    winograd.go: beatsPairs
 //	a filter per channel                                      depthwise
-//	3x3 of stride 1, by the smaller side of the map and the smaller number of channels:
+//	3x3 of stride 1, dilated or not, by the smaller side of the map and the smaller number of channels:
 //	    side from 20, channels from 32                        Winograd 4x4    winograd.go
 //	    side from 20, from 16; or side from 12, from 48       Winograd 4x4 or direct, timed
 //	    sides from 6 to 8, from 64, F32x16                    Winograd 4x4
