@@ -283,6 +283,12 @@ func tame(t *tensor.Tensor) bool {
 	return true
 }
 
+// gentle reports whether numbers are small enough for a softmax, which makes rounding errors of
+// large ones as large as they are.
+func gentle(t *tensor.Tensor) bool {
+	return !slices.ContainsFunc(tensor.Data[float32](t), func(v float32) bool { return v < -50 || v > 50 })
+}
+
 // node adds a node.
 func (g *randomGraph) node(op string, in []made, attrs ...*ir.Attr) (made, bool) {
 	n, t, ok := g.unbound(op, in, attrs...)

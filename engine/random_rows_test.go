@@ -119,7 +119,7 @@ func (g *sentences) scores() {
 	for ok && g.rng.Intn(3) == 0 {
 		z, ok = g.bias(z)
 	}
-	if ok && g.rng.Intn(4) > 0 {
+	if ok && gentle(z.t) && g.rng.Intn(4) > 0 {
 		z, ok = g.node("Softmax", []made{z}, ir.AttrInt("axis", -1))
 	}
 	if ok && g.coin() {

@@ -227,7 +227,7 @@ func (g *sharing) heads() {
 	if ok {
 		t, ok = g.node("MatMul", []made{x, t})
 	}
-	if ok && !slices.ContainsFunc(tensor.Data[float32](t.t), func(v float32) bool { return v < -50 || v > 50 }) { // whose rounding it would make large
+	if ok && gentle(t.t) {
 		t, ok = g.node("Softmax", []made{t})
 	}
 	if ok {
