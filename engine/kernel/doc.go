@@ -78,7 +78,7 @@
 //	on AMX tiles                               tileConv        amx_conv.go
 //	    a planar picture (first layers)        planarTileConv  amx_planar.go
 //	8-bit codes with exact sums                QConv           int8.go
-//	    of numbers that are coded at run time  Dynamic         int8_dynamic.go
+//	    of numbers that are coded at run time  Dynamic         int8_dynamic.go, int8_range.go
 //	    that are the result                    Sums            int8_sums.go
 //	a chain, some rows at a time               bands           bands.go
 //	with weights that are made at run time     MadeConv        conv_made.go

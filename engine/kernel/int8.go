@@ -3,8 +3,6 @@ package kernel
 import (
 	"fmt"
 	"math"
-	"slices"
-	"sync"
 	"unsafe"
 )
 
@@ -330,114 +328,6 @@ func (w *QConvWeights) chunk() int {
 	return 32
 }
 
-// outputRooms holds buffers for the weights of one output.
-var outputRooms = sync.Pool{New: func() any { return new([]int16) }}
-
-// Chunk packs one chunk.
-func (w *QConvWeights) Chunk(i int) {
-	if w.form == qconvDense || w.form == qconvRows {
-		w.packDense(i)
-		return
-	}
-	per, first := w.per(), i*w.chunk()
-	n := min(w.chunk(), w.cout-first)
-	kept := outputRooms.Get().(*[]int16)
-	defer outputRooms.Put(kept)
-	*kept = slices.Grow((*kept)[:0], per)
-	source := (*kept)[:per]
-	for co := first; co < first+n; co++ {
-		w.source.Fill(co, 1, source)
-		var sum int32
-		for _, v := range source {
-			sum += int32(v)
-		}
-		w.bias[co] -= w.zero * sum
-		switch w.form {
-		case qconvPlain:
-			copy(w.plain[co*per:], source)
-		case qconvDepthwise, qconvPairDepth:
-			w.packDepthwise(co, source)
-		case qconvWide:
-			w.packWide(co, source)
-		default: // qconvWideDepth
-			for t, v := range source {
-				put32(w.data[co/64*w.panel+256*t+co%64*4:], uint32(int32(v)))
-			}
-		}
-	}
-}
-
-// packEnds packs the bias and scale of one output.
-func (w *QConvWeights) packEnds(co int) {
-	if len(w.scales) == 0 {
-		return // they are known at run time
-	}
-	put32(w.ends[co/32*256+4*(co%32):], uint32(w.bias[co]))
-	put32(w.ends[co/32*256+128+4*(co%32):], math.Float32bits(w.scales[co]))
-}
-
-// packWide packs one output: two channels per 32-bit lane, 16 outputs side by side,
-// as VPMADDWD reads them.
-func (w *QConvWeights) packWide(co int, source []int16) {
-	w.packEnds(co)
-	panel := w.data[co/16*w.panel+co%16*4:]
-	taps := w.kernelH * w.kernelW
-	for c := range len(source) / taps {
-		for t, v := range source[c*taps:][:taps] {
-			step, place := w.step(c, t)
-			at := step*2048 + place/2*64 + place%2*2
-			panel[at], panel[at+1] = byte(v), byte(v>>8)
-		}
-	}
-}
-
-// packDepthwise packs one channel: four or two taps per 32-bit lane, 64 channels
-// side by side in the order of depthwisePlace.
-func (w *QConvWeights) packDepthwise(co int, source []int16) {
-	place := depthwisePlace(co % 64)
-	put32(w.ends[co/64*512+4*place:], uint32(w.bias[co]))
-	put32(w.ends[co/64*512+256+4*place:], math.Float32bits(w.scales[co]))
-	data := w.data[co/64*w.panel+4*place:]
-	for i, v := range source {
-		if w.form == qconvPairDepth {
-			at := i/2*256 + i%2*2
-			data[at], data[at+1] = byte(v), byte(v>>8)
-			continue
-		}
-		for k := range w.parts {
-			t := w.depthTap(i, k)
-			data[t/4*256+t%4] = part(v, k)
-		}
-	}
-}
-
-// depthTaps returns the number of taps of a depthwise convolution including those
-// with weight 0 that complete pairs or quads. A quad is a column of a 3x3 kernel and
-// one such tap, or any four taps of other kernels.
-func (w *QConvWeights) depthTaps() int {
-	switch {
-	case w.form == qconvPairDepth:
-		return roundUp(w.kernelH*w.kernelW, 2)
-	case w.kernelH == 3 && w.kernelW == 3:
-		return 12 * w.parts
-	}
-	return roundUp(w.kernelH*w.kernelW*w.parts, 4)
-}
-
-// depthTap returns the place of the k-th part of tap t among them.
-func (w *QConvWeights) depthTap(t, k int) int {
-	if w.form == qconvDepthwise && w.kernelH == 3 && w.kernelW == 3 {
-		return 4*(3*k+t%3) + t/3
-	}
-	return t + k*w.kernelH*w.kernelW
-}
-
-// depthwisePlace returns the 32-bit lane of channel c of 64: register c%16/4, 128-bit
-// lane c/16. That is where unpacking bytes within 128-bit lanes moves it.
-func depthwisePlace(c int) int { return c%16/4*16 + c/16*4 + c%4 }
-
-func put32(b []byte, v uint32) { *(*uint32)(unsafe.Pointer(&b[0])) = v }
-
 // fits returns an error if the weights were packed for another kind of convolution.
 func (w *QConvWeights) fits(r *Rung, c *QConv) error {
 	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kernelH != c.KernelH || w.kernelW != c.KernelW ||
@@ -465,4 +355,17 @@ func (r *Rung) QConv(c *QConv, w *QConvWeights) (Work, error) {
 func (c *QConv) requantize(sum int32, scale float32) uint8 {
 	v := math.RoundToEven(float64(float32(sum) * scale))
 	return uint8(math.Min(math.Max(v+float64(c.OutZero), 0), 255))
+}
+
+// finishFloats makes an output of a sum, with the ends of its 32 outputs: the bits of a
+// float32, or of an int32.
+func (c *QConv) finishFloats(sum int32, co int, ends unsafe.Pointer) uint32 {
+	of := unsafe.Add(ends, co/32*floatEnds+4*(co%32))
+	if sum += *(*int32)(of); c.Floats.Sums {
+		return uint32(sum)
+	}
+	number := func(at int) float32 { return *(*float32)(unsafe.Add(of, at)) }
+	scaled := float32(float32(sum) * number(128))
+	low, high, _ := c.Act.limits()
+	return math.Float32bits(min(max(scaled+number(256), low), high))
 }

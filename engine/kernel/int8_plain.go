@@ -53,6 +53,24 @@ func (s *plainQConv) sum(m *Memory, n, co, y, x int) (sum int32) {
 	return sum
 }
 
+// plainFloats is the twin of the convolutions with outputs of 32 bits.
+type plainFloats struct{ plainQConv }
+
+func (s *plainFloats) Run(chunk int, m *Memory) {
+	c := &s.conv
+	n, co := chunk/c.Out.C, chunk%c.Out.C
+	plane, lanes := unsafe.Add(m.Out, c.Out.At(n, co)), c.Out.Format.Channels()
+	for y := range c.Out.H {
+		for x := range c.Out.W {
+			v := c.finishFloats(s.sum(m, n, co, y, x), co, m.Ends)
+			*(*uint32)(unsafe.Add(plane, c.Out.Pixel(y, x)+4*(co%lanes))) = v
+		}
+	}
+	if co%lanes == 0 {
+		c.Out.clearAround(plane, 0, c.Out.H)
+	}
+}
+
 // byteAt returns the address of one number of a byte layout.
 func (l *Layout) byteAt(base unsafe.Pointer, n, c, y, x int) *uint8 {
 	return (*uint8)(unsafe.Add(base, l.At(n, c)+l.Pixel(y, x)+c%l.Format.Channels()))
