@@ -15,9 +15,8 @@ import (
 // sums a matrix. As in numpy, "..." stands for dimensions that broadcast, and without "->" the
 // output has the letters that occur once. ONNX Einsum-12.
 type einsum struct {
-	terms    []string // one for each operand: letters, and '.' for the ellipsis
-	out      string   // of the output, likewise
-	implicit bool     // the equation has no "->"
+	terms []string // one for each operand: letters, and '.' for the ellipsis
+	out   string   // of the output, likewise
 }
 
 func newEinsum(n *ir.Node) (Op, error) {
@@ -39,7 +38,7 @@ func newEinsum(n *ir.Node) (Op, error) {
 // parseEinsum parses an equation such as "ab...,bc->ac".
 func parseEinsum(equation string) (*einsum, error) {
 	left, right, explicit := strings.Cut(strings.ReplaceAll(equation, " ", ""), "->")
-	op := &einsum{implicit: !explicit}
+	op := &einsum{}
 	count := map[rune]int{}
 	for _, s := range strings.Split(left, ",") {
 		term, err := einsumTerm(s)
