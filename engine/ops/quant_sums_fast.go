@@ -30,13 +30,21 @@ func (matMulInteger) EvalFast(c *Call) (bool, error) {
 			return done, err
 		}
 	}
+	return true, c.packedProduct(p, aZero, bZero)
+}
+
+// packedProduct multiplies batches of 8-bit matrices into int32, input 0 by input 1, each of which it
+// packs once for all matrices in a row that it multiplies. aZero has one number or is nil, bZero one,
+// or one for each column of the only matrix, or is nil.
+func (c *Call) packedProduct(p *matrixProduct, aZero, bZero *tensor.Tensor) error {
+	a, b := c.In[0], c.In[1]
 	count := p.batches()
 	if b.Rank() == 2 {
 		p.m, count = p.m*count, 1
 	}
 	columns, err := c.New(tensor.Uint8, p.n, p.k)
 	if err != nil {
-		return true, err
+		return err
 	}
 	weights := kernel.QWeights{Codes: columns.Bytes(), Max: 127, Passing: true, Fill: func(first, n int, dst []int16) {
 		for i, code := range columns.Bytes()[first*p.k : (first+n)*p.k] {
@@ -51,7 +59,7 @@ func (matMulInteger) EvalFast(c *Call) (bool, error) {
 	s := c.Run.Kernel.NewSums(kernel.OneTapOfRows(kernel.U8, p.m, p.k, p.n), signBit(a), zero)
 	y, err := c.output(tensor.Int32, p.shape...)
 	if err != nil {
-		return true, err
+		return err
 	}
 	w := newWalk(columns.Shape(), tensor.Strides(columns.Shape()), []int{1, p.n})
 	var of int // the matrix of b that is packed
@@ -61,26 +69,26 @@ func (matMulInteger) EvalFast(c *Call) (bool, error) {
 		if i == 0 || atB != of {
 			size := p.k * p.n
 			if err := c.move(w, columns, tensor.View(b.DType(), b.Bytes()[atB*size:(atB+1)*size], []int{p.k, p.n})); err != nil {
-				return true, err
+				return err
 			}
 			flipBytes(columns.Bytes(), flip)
 			if work, err = c.packSums(s, weights); err != nil {
-				return true, err
+				return err
 			}
 			of = atB
 		}
 		from, to := a.Bytes()[atA*p.m*p.k:], y.Bytes()[4*i*p.m*p.n:]
 		if err := c.do(&work, &kernel.Memory{In: addressOf(tensor.View(a.DType(), from, nil)), Out: addressOf(tensor.View(tensor.Int32, to, nil))}); err != nil {
-			return true, err
+			return err
 		}
 		if zeros == nil {
 			continue
 		}
 		if err := c.subtractZeros(tensor.Data[int32](y)[i*p.m*p.n:][:p.m*p.n], from[:p.m*p.k], zeros, signBit(a), zero); err != nil {
-			return true, err
+			return err
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // subtractZeros takes account of the zero points of B's columns: Σ (a-z)·(b-zero) = Σ (a-z)·b - zero·Σ (a-z).
