@@ -190,12 +190,12 @@ func (k *convLoop[T]) row(n, g, m, count, oz, oy int) {
 	for ci := range cg {
 		plane := k.x[(n*k.cin+g*cg+ci)*s.inSize():]
 		for kz := range kd {
-			z := oz*s.span[0].stride + kz*s.span[0].dilation - s.span[0].before
+			z := s.span[0].at(oz, kz)
 			if z < 0 || z >= s.in[0] {
 				continue
 			}
 			for ky := range kh {
-				y := oy*s.span[1].stride + ky*s.span[1].dilation - s.span[1].before
+				y := s.span[1].at(oy, ky)
 				if y < 0 || y >= s.in[1] {
 					continue
 				}

@@ -103,7 +103,7 @@ func pixelOf(spans []span, counts, image []int, l, t int) int {
 	at, stride := 0, 1
 	for i := len(spans) - 1; i >= 0; i-- {
 		s := spans[i]
-		p := l%counts[i]*s.stride + t%s.kernel*s.dilation - s.before
+		p := s.at(l%counts[i], t%s.kernel)
 		if p < 0 || p >= image[i] {
 			return -1
 		}

@@ -129,8 +129,8 @@ func (d *deformColumn[T]) gather(n, o int) {
 		for t := range taps {
 			at := (n*d.groups+g)*taps + t
 			dy, dx := d.offset[2*at*s.outSize()+o], d.offset[(2*at+1)*s.outSize()+o]
-			y := float64(oy*s.span[1].stride-s.span[1].before+t/s.span[2].kernel*s.span[1].dilation) + float64(dy)
-			x := float64(ox*s.span[2].stride-s.span[2].before+t%s.span[2].kernel*s.span[2].dilation) + float64(dx)
+			y := float64(s.span[1].at(oy, t/s.span[2].kernel)) + float64(dy)
+			x := float64(s.span[2].at(ox, t%s.span[2].kernel)) + float64(dx)
 			weight := 1.0
 			if d.mask != nil {
 				weight = float64(d.mask[at*s.outSize()+o])

@@ -71,8 +71,8 @@ func (op *deformConv) place(work *gridWork, s *slide, t, first int, dy, dx, mask
 	work.room(4, n)
 	for i := range n {
 		oy, ox := (first+i)/s.out[2], (first+i)%s.out[2]
-		y := float64(oy*s.span[1].stride-s.span[1].before+t/s.span[2].kernel*s.span[1].dilation) + float64(dy[i])
-		x := float64(ox*s.span[2].stride-s.span[2].before+t%s.span[2].kernel*s.span[2].dilation) + float64(dx[i])
+		y := float64(s.span[1].at(oy, t/s.span[2].kernel)) + float64(dy[i])
+		x := float64(s.span[2].at(ox, t%s.span[2].kernel)) + float64(dx[i])
 		weight := 1.0
 		if mask != nil {
 			weight = float64(mask[i])

@@ -183,8 +183,8 @@ func (c *Call) columns(s *slide, first, count int, dst, image []float32) error {
 				o, left := pixel/s.out[2], pixel%s.out[2]
 				line := row[:min(len(row), s.out[2]-left)]
 				row = row[len(line):]
-				z := o/s.out[1]*s.span[0].stride + tap/kw/kh*s.span[0].dilation - s.span[0].before
-				y := o%s.out[1]*s.span[1].stride + tap/kw%kh*s.span[1].dilation - s.span[1].before
+				z := s.span[0].at(o/s.out[1], tap/kw/kh)
+				y := s.span[1].at(o%s.out[1], tap/kw%kh)
 				lo, hi := min(max(lo-left, 0), len(line)), min(max(hi-left, 0), len(line))
 				if lo >= hi || z < 0 || z >= s.in[0] || y < 0 || y >= s.in[1] {
 					clear(line)
@@ -192,7 +192,7 @@ func (c *Call) columns(s *slide, first, count int, dst, image []float32) error {
 				}
 				clear(line[:lo])
 				clear(line[hi:])
-				at, step := (z*s.in[1]+y)*s.in[2]+(left+lo)*s.span[2].stride+tap%kw*s.span[2].dilation-s.span[2].before, s.span[2].stride
+				at, step := (z*s.in[1]+y)*s.in[2]+s.span[2].at(left+lo, tap%kw), s.span[2].stride
 				if step == 1 {
 					copy(line[lo:hi], plane[at:])
 					continue

@@ -214,11 +214,11 @@ func scatterPlane[T real](s *slide, acc []float64, x, w []T) {
 				x0, x1 := s.span[2].inside(kx, s.in[2], s.out[2])
 				v := float64(w[(kz*kh+ky)*kw+kx])
 				for iz := z0; iz < z1; iz++ {
-					oz := iz*s.span[0].stride + kz*s.span[0].dilation - s.span[0].before
+					oz := s.span[0].at(iz, kz)
 					for iy := y0; iy < y1; iy++ {
-						oy := iy*s.span[1].stride + ky*s.span[1].dilation - s.span[1].before
+						oy := s.span[1].at(iy, ky)
 						out := acc[(oz*s.in[1]+oy)*s.in[2]:][:s.in[2]]
-						o := x0*s.span[2].stride + kx*s.span[2].dilation - s.span[2].before
+						o := s.span[2].at(x0, kx)
 						for _, p := range x[(iz*s.out[1]+iy)*s.out[2]:][x0:x1] {
 							out[o] += v * float64(p)
 							o += s.span[2].stride

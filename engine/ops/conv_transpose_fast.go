@@ -159,11 +159,11 @@ func (s *slide) addColumns(v *vec.Unit, out, columns []float32, bias float32) {
 			continue
 		}
 		for iz := z0; iz < z1; iz++ {
-			oz := iz*s.span[0].stride + kz*s.span[0].dilation - s.span[0].before
+			oz := s.span[0].at(iz, kz)
 			for iy := y0; iy < y1; iy++ {
-				oy := iy*s.span[1].stride + ky*s.span[1].dilation - s.span[1].before
+				oy := s.span[1].at(iy, ky)
 				row := out[(oz*s.in[1]+oy)*s.in[2]:][:s.in[2]]
-				o := x0*step + kx*s.span[2].dilation - s.span[2].before
+				o := s.span[2].at(x0, kx)
 				in := x[(iz*s.out[1]+iy)*s.out[2]:][x0:x1]
 				switch {
 				case alone:

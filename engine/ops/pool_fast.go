@@ -103,7 +103,7 @@ type poolRoom struct{ frame, joined, sum, apart, far []float32 }
 
 // joinFrames joins the frames that the windows of frame oz cover.
 func (s *slide) joinFrames(v *vec.Unit, op num.Pair, room *poolRoom, plane []float32, oz int) {
-	z, size := oz*s.span[0].stride-s.span[0].before, s.in[1]*s.in[2]
+	z, size := s.span[0].at(oz, 0), s.in[1]*s.in[2]
 	first, end := tapsIn(z, s.span[0], 0, s.in[0])
 	room.joined = nil
 	for k := first; k < end; k++ {
@@ -120,7 +120,7 @@ func (s *slide) joinFrames(v *vec.Unit, op num.Pair, room *poolRoom, plane []flo
 // joinRows joins the rows of the frame that the windows of row oy cover; it reports false if they cover
 // none.
 func (s *slide) joinRows(v *vec.Unit, op num.Pair, room *poolRoom, oy int) bool {
-	y := oy*s.span[1].stride - s.span[1].before
+	y := s.span[1].at(oy, 0)
 	first, end := tapsIn(y, s.span[1], 0, s.in[1])
 	if room.joined == nil || first == end {
 		return false
@@ -150,7 +150,7 @@ func (s *slide) acrossTaps() []poolTap {
 	_, end := tapsIn(-p.before, p, 0, s.in[2])
 	for ; k < end; k++ {
 		first, last := p.inside(k, s.in[2], s.out[2])
-		tap := poolTap{first, last, first*p.stride + k*p.dilation - p.before}
+		tap := poolTap{first, last, p.at(first, k)}
 		switch {
 		case first >= last:
 		case first == 0 && last == s.out[2]:

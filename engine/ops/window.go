@@ -17,7 +17,7 @@ import (
 //	        auto_pad results in
 //	slide   the window over an input of known size, always in three dimensions: depth, height, width
 //
-// Along one dimension, window o covers with tap k the element o·stride + k·dilation - before.
+// Along one dimension, window o covers with tap k the element o·stride + k·dilation - before (span.at).
 
 // window holds the attributes of Conv, the pools and related operators.
 type window struct {
@@ -85,6 +85,9 @@ type span struct {
 	kernel, stride, dilation int
 	before, after            int // padding
 }
+
+// at returns the element that tap k covers in window o; outside of the input it is padding.
+func (s span) at(o, k int) int { return o*s.stride + k*s.dilation - s.before }
 
 // extent is the length that a dilated kernel covers.
 func (s span) extent() int64 { return int64(s.kernel-1)*int64(s.dilation) + 1 }
@@ -317,7 +320,7 @@ func (s *slide) pointwise() bool {
 
 // inside returns the windows whose tap k is on an input of size in, of out windows: first ≤ o < last.
 func (s span) inside(k, in, out int) (first, last int) {
-	at := k*s.dilation - s.before // position of the tap in window 0
+	at := s.at(0, k)
 	if at < 0 {
 		first = min((-at+s.stride-1)/s.stride, out)
 	}
