@@ -149,18 +149,17 @@ type cocoKey struct {
 
 // cocoTable holds the truth and the results by picture and class.
 type cocoTable struct {
-	images  []int64
-	classes []int
-	truth   map[cocoKey][]cocoObject
-	found   map[cocoKey][]cocoObject
+	classes  []int
+	truth    map[cocoKey][]cocoObject
+	found    map[cocoKey][]cocoObject
+	imagesOf map[int][]int64 // of each class the pictures with objects, by their ids: of equal scores, those of the lower id rank first
 }
 
 func newCOCOTable(t *COCOTruth, results []COCOResult, task COCOTask) (*cocoTable, error) {
-	c := &cocoTable{truth: map[cocoKey][]cocoObject{}, found: map[cocoKey][]cocoObject{}}
+	c := &cocoTable{truth: map[cocoKey][]cocoObject{}, found: map[cocoKey][]cocoObject{}, imagesOf: map[int][]int64{}}
 	sizes, names := map[int64]COCOImage{}, map[string][]COCOImage{}
 	for _, i := range t.Images {
 		if _, twice := sizes[i.ID]; !twice {
-			c.images = append(c.images, i.ID)
 			names[path.Base(i.FileName)] = append(names[path.Base(i.FileName)], i)
 		}
 		sizes[i.ID] = i
@@ -172,7 +171,6 @@ func newCOCOTable(t *COCOTruth, results []COCOResult, task COCOTask) (*cocoTable
 		}
 		classes[k.ID] = true
 	}
-	slices.Sort(c.images) // of equal scores, those of the lower id rank first
 	for i, a := range t.Annotations {
 		size, ok := sizes[a.ImageID]
 		if !ok || !classes[a.CategoryID] {
@@ -203,6 +201,17 @@ func newCOCOTable(t *COCOTruth, results []COCOResult, task COCOTask) (*cocoTable
 		}
 		k := cocoKey{r.ImageID, r.CategoryID}
 		c.found[k] = append(c.found[k], o)
+	}
+	for k := range c.truth {
+		c.imagesOf[k.class] = append(c.imagesOf[k.class], k.image)
+	}
+	for k := range c.found {
+		if _, both := c.truth[k]; !both {
+			c.imagesOf[k.class] = append(c.imagesOf[k.class], k.image)
+		}
+	}
+	for _, images := range c.imagesOf {
+		slices.Sort(images)
 	}
 	return c, nil
 }

@@ -98,12 +98,9 @@ type cocoPair struct {
 
 func (e *cocoEvaluation) pairs(class int) []cocoPair {
 	var all []cocoPair
-	for _, image := range e.table.images {
+	for _, image := range e.table.imagesOf[class] {
 		k := cocoKey{image, class}
 		p := cocoPair{truth: e.table.truth[k], found: slices.Clone(e.table.found[k])}
-		if len(p.truth) == 0 && len(p.found) == 0 {
-			continue
-		}
 		slices.SortStableFunc(p.found, func(a, b cocoObject) int { return cmp.Compare(b.score, a.score) })
 		p.found = p.found[:min(len(p.found), e.most)]
 		p.overlap = make([][]float64, len(p.found))

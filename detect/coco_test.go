@@ -6,8 +6,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/internal/spent"
 )
 
 // Numbers by testdata/coco.py: numpy 1.24, another program of the same definition.
@@ -47,6 +49,23 @@ func value(t *testing.T, all []COCOMetric, name string) float64 {
 	}
 	t.Fatalf("no %s", name)
 	return 0
+}
+
+// Pictures and classes without objects cost nothing: there may be a million of each.
+func TestCOCOManyClasses(t *testing.T) {
+	truth := &COCOTruth{Annotations: []COCOAnnotation{{ImageID: 7, CategoryID: 9, BBox: []float64{1, 1, 2, 2}, Area: 4}}}
+	for i := range 100_000 {
+		truth.Images = append(truth.Images, COCOImage{ID: int64(i)})
+		truth.Categories = append(truth.Categories, COCOClass{ID: i})
+	}
+	before := spent.Time()
+	got, err := EvaluateCOCO(truth, []COCOResult{{ImageID: 7, CategoryID: 9, BBox: []float64{1, 1, 2, 2}, Score: 1}}, COCOBoxes)
+	if err != nil || value(t, got, "AP") < 0.999 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if took := spent.Time() - before; took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
 }
 
 // Cases whose answer one can work out by hand.
