@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +118,20 @@ func TestRLE(t *testing.T) {
 
 // Pixels that rleFrPoly gives, worked out by hand: a column changes sides where
 // the outline passes its middle, rounded down the rows.
+// A polygon of a few corners far apart takes no memory for its outline.
+func TestLongOutline(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m, err := MaskOfPolygons([][]float64{{-5e5, 1, 5e5, 1, 0, 3}}, 6, 4)
+	runtime.ReadMemStats(&after)
+	if err != nil || m.Area() == 0 {
+		t.Errorf("%v, %v", m, err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+		t.Errorf("took %d bytes", took)
+	}
+}
+
 func TestMaskOfPolygons(t *testing.T) {
 	for _, tt := range []struct {
 		why      string

@@ -52,21 +52,23 @@ func polygonMask(p []float64, width, height int) (*Mask, error) {
 	for i := range n {
 		around += max(abs(corners[i].x-corners[i+1].x), abs(corners[i].y-corners[i+1].y)) + 1
 	}
-	if around > 1<<27 {
-		return nil, fmt.Errorf("a polygon with an outline of %d pixels", around/fine)
+	if around > 1<<24 {
+		return nil, fmt.Errorf("a polygon with an outline of %d pixels, of which %d are read", around/fine, 1<<24/fine)
 	}
-	outline := make([]finePoint, 0, around)
+	c := crossings{width: width, height: height, last: corners[0]}
 	for i := range n {
-		outline = fineLine(outline, corners[i], corners[i+1])
+		fineLine(corners[i], corners[i+1], c.add)
 	}
-	return fillOutline(crossings(outline, width, height), width, height), nil
+	slices.Sort(c.at)
+	return fillOutline(c.at, width, height), nil
 }
 
 func abs(v int) int { return max(v, -v) }
 
-// fineLine appends the points of a line from a to b, both included. It is walked
-// from its lower end along its longer side, so that both directions draw the same.
-func fineLine(to []finePoint, a, b finePoint) []finePoint {
+// fineLine calls point for the points of a line from a to b, both included. They are those
+// of the line from its lower end along its longer side, so that both directions draw the
+// same.
+func fineLine(a, b finePoint, point func(finePoint)) {
 	dx, dy := abs(a.x-b.x), abs(a.y-b.y)
 	flat := dx >= dy
 	from, end := a, b
@@ -79,42 +81,45 @@ func fineLine(to []finePoint, a, b finePoint) []finePoint {
 		steps, slope = dy, float64(end.x-from.x)/float64(dy)
 	}
 	if steps == 0 {
-		return append(to, from)
+		point(from)
+		return
 	}
 	for s := range steps + 1 {
 		if back {
 			s = steps - s
 		}
 		if flat {
-			to = append(to, finePoint{from.x + s, int(float64(from.y) + slope*float64(s) + 0.5)})
+			point(finePoint{from.x + s, int(float64(from.y) + slope*float64(s) + 0.5)})
 		} else {
-			to = append(to, finePoint{int(float64(from.x) + slope*float64(s) + 0.5), from.y + s})
+			point(finePoint{int(float64(from.x) + slope*float64(s) + 0.5), from.y + s})
 		}
 	}
-	return to
 }
 
-// crossings are the positions, counted down the columns, at which an outline
+// crossings collects the positions, counted down the columns, at which an outline
 // crosses the middle of a column.
-func crossings(outline []finePoint, width, height int) []int {
-	var at []int
-	for i := 1; i < len(outline); i++ {
-		a, b := outline[i-1], outline[i]
-		if a.x == b.x {
-			continue
-		}
-		column := (float64(min(a.x, b.x))+0.5)/fine - 0.5
-		if b.x > a.x {
-			column = (float64(b.x-1)+0.5)/fine - 0.5
-		}
-		if math.Floor(column) != column || column < 0 || column > float64(width-1) {
-			continue
-		}
-		row := math.Ceil(min(max((float64(min(a.y, b.y))+0.5)/fine-0.5, 0), float64(height)))
-		at = append(at, int(column)*height+int(row))
+type crossings struct {
+	width, height int
+	last          finePoint // of the outline so far
+	at            []int
+}
+
+// add goes on to the next point of the outline.
+func (c *crossings) add(b finePoint) {
+	a := c.last
+	c.last = b
+	if a.x == b.x {
+		return
 	}
-	slices.Sort(at)
-	return at
+	column := (float64(min(a.x, b.x))+0.5)/fine - 0.5
+	if b.x > a.x {
+		column = (float64(b.x-1)+0.5)/fine - 0.5
+	}
+	if math.Floor(column) != column || column < 0 || column > float64(c.width-1) {
+		return
+	}
+	row := math.Ceil(min(max((float64(min(a.y, b.y))+0.5)/fine-0.5, 0), float64(c.height)))
+	c.at = append(c.at, int(column)*c.height+int(row))
 }
 
 // fillOutline makes a mask that changes between outside and inside at each
