@@ -240,6 +240,16 @@ func memoryLimit() (int64, error) {
 	return n, nil
 }
 
+// runLimit is how much memory a run may use, in bytes: VISION_MEMORY_LIMIT, else what the
+// engine takes from this machine's.
+func runLimit() (int64, error) {
+	n, err := memoryLimit()
+	if n == 0 {
+		_, n = engine.Memory()
+	}
+	return n, err
+}
+
 // limitMemory sets VISION_MEMORY_LIMIT as the garbage collector's limit too, so
 // that it works harder before the limit is reached.
 func limitMemory() error {

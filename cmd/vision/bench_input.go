@@ -72,12 +72,9 @@ func parseShape(text string) (shape []int, ok bool) {
 func benchInputs(infos []engine.Info, known map[string]given, batch, height, width int) (engine.Values, error) {
 	r := rand.New(rand.NewPCG(1, 2))
 	in := engine.Values{}
-	limit, err := memoryLimit()
+	limit, err := runLimit()
 	if err != nil {
 		return nil, err
-	}
-	if limit == 0 {
-		_, limit = engine.Memory()
 	}
 	room := limit
 	for _, info := range infos {

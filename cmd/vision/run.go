@@ -150,9 +150,18 @@ func isData(file string) bool {
 	return ext == ".npy" || ext == ".pb"
 }
 
-// readData reads a tensor, and no more of a file than one can have.
+// readData reads a tensor, and no more of a file than one can have, or a run.
 func readData(ctx context.Context, file string, info engine.Info) (*tensor.Tensor, error) {
+	room, err := runLimit()
+	if err != nil {
+		return nil, err
+	}
 	return readFile(ctx, file, func(r io.Reader) (*tensor.Tensor, error) {
+		if f, ok := r.(*os.File); ok {
+			if at, err := f.Stat(); err == nil && at.Size() > room {
+				return nil, fmt.Errorf("has %s, more than the memory limit of %s (VISION_MEMORY_LIMIT sets another)", zoo.Size(at.Size()), zoo.Size(room))
+			}
+		}
 		if strings.EqualFold(filepath.Ext(file), ".npy") {
 			return tensor.ReadNpy(r)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -70,16 +71,13 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 	if int64(count) > maxNpy/int64(d.Size()) {
 		return nil, limit.Errorf("npy: %s of shape %v is more than %d bytes", d, shape, int64(maxNpy))
 	}
-	// Grow as data is read: the header may promise more than there is.
-	data, err := io.ReadAll(io.LimitReader(r, int64(count)*int64(d.Size())))
+	t, err := readElements(r, d, shape, int64(count)*int64(d.Size()))
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("npy: %s of shape %v is truncated", d, shape)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("npy: %w", err)
 	}
-	if len(data) < count*d.Size() {
-		return nil, fmt.Errorf("npy: %s of shape %v is truncated", d, shape)
-	}
-	t := New(d, shape...)
-	copy(t.data, data)
 	if order != npyOrder && order != npyNone {
 		number := d.Size()
 		if d == Complex64 || d == Complex128 {
@@ -94,6 +92,32 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 			t.data[i] = min(b, 1)
 		}
 	}
+	return t, nil
+}
+
+// readElements reads a tensor of so many bytes. The header may promise more than there is:
+// a file is asked for its size first; what another reader gives is kept apart until it is
+// all there, which takes more than twice the memory.
+func readElements(r io.Reader, d DType, shape []int, size int64) (*Tensor, error) {
+	if f, ok := r.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			if info.Size() < size {
+				return nil, io.ErrUnexpectedEOF
+			}
+			t := New(d, shape...)
+			_, err := io.ReadFull(f, t.data)
+			return t, err
+		}
+	}
+	data, err := io.ReadAll(io.LimitReader(r, size))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) < size {
+		return nil, io.ErrUnexpectedEOF
+	}
+	t := New(d, shape...)
+	copy(t.data, data)
 	return t, nil
 }
 
