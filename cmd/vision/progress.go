@@ -24,13 +24,21 @@ const (
 	pictureLine = `{{counters . }} pictures {{bar . "[" "=" ">" " " "]"}} {{percent . }} {{rtime . "%s left" "%s" " "}}`
 )
 
+// columns is the width of a terminal, 0 of other writers and where it is not known.
+func columns(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return width
+		}
+	}
+	return 0
+}
+
 // fitWidth makes a bar 80 columns wide on a terminal that does not report its
 // width.
 func fitWidth(bar *pb.ProgressBar, w io.Writer) *pb.ProgressBar {
-	if f, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err != nil || width == 0 {
-			bar.SetWidth(80)
-		}
+	if columns(w) == 0 {
+		bar.SetWidth(80)
 	}
 	return bar
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -59,6 +61,61 @@ func helpCommand() *cli.Command {
 			return newApp(c.App.Reader, c.App.Writer, c.App.ErrWriter).RunContext(c.Context, append(args, "--help"))
 		},
 	}
+}
+
+// printHelp is cli's function of that name, with lines that fit the terminal.
+func printHelp(out io.Writer, template string, data any) {
+	width := columns(out)
+	if width == 0 {
+		cli.HelpPrinterCustom(out, template, data, nil)
+		return
+	}
+	var text strings.Builder
+	cli.HelpPrinterCustom(&text, template, data, nil)
+	_, _ = io.WriteString(out, wrapHelp(text.String(), width))
+}
+
+// leastText is how many columns a text needs beside the name of its flag; where there are
+// fewer, it begins below.
+const leastText = 30
+
+// wrapHelp breaks lines of two columns, a flag and what it does, that are longer than width,
+// and goes on below the second. Others are commands, which stay in one piece.
+func wrapHelp(text string, width int) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		start := len(line) - len(strings.TrimLeft(line, " "))
+		gap := strings.Index(line[start:], "  ")
+		if utf8.RuneCountInString(line) <= width+1 || gap < 0 { // with its newline
+			out.WriteString(line)
+			continue
+		}
+		name, does := line[:start+gap], strings.TrimLeft(line[start+gap:], " ")
+		indent := utf8.RuneCountInString(line) - utf8.RuneCountInString(does)
+		at := utf8.RuneCountInString(name)
+		out.WriteString(name)
+		if width-indent < leastText {
+			indent, at = 2*start, width
+		}
+		for _, word := range strings.Fields(does) {
+			n := utf8.RuneCountInString(word)
+			switch {
+			case at < indent:
+				out.WriteString(strings.Repeat(" ", indent-at))
+				at = indent
+			case at+1+n > width:
+				out.WriteString("\n" + strings.Repeat(" ", indent))
+				at = indent
+			default:
+				out.WriteString(" ")
+				at++
+			}
+			out.WriteString(word)
+			at += n
+		}
+		out.WriteString("\n")
+	}
+	return out.String()
 }
 
 // group is the action of a command that has subcommands: it prints help, or fails

@@ -18,7 +18,7 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
 		Usage:     "run ONNX test cases against their golden outputs, or one model against another",
-		UsageText: "vision verify resnet50/             a folder with model.onnx and test_data_set_*\nvision verify onnx/backend/test/data/node --json\nvision verify squeezenet1.1          a model of the zoo, with its publisher's data\nvision verify small.onnx --against original.onnx\nvision verify resnet50 --against resnet50 --precision bf16 --pictures photos/",
+		UsageText: "vision verify resnet50/             a folder with model.onnx and test_data_set_*\nvision verify onnx/backend/test/data/node --json\nvision verify squeezenet1.1         a model of the zoo, with its publisher's data\nvision verify small.onnx --against original.onnx\nvision verify resnet50 --against resnet50 --precision bf16 --pictures photos/",
 		ArgsUsage: "PATH...",
 		Flags: []cli.Flag{
 			&cli.Float64Flag{Name: "rtol", Usage: "relative tolerance `R`; without it the case's own, else 1e-3, or 1e-2 for floats of 16 bits and fewer", DefaultText: "the case's"},
