@@ -2,7 +2,7 @@
 package sides
 
 import (
-	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -23,7 +23,7 @@ func Parse(s string) (height, width int, err error) {
 	height, errH := strconv.Atoi(h)
 	width, errW := strconv.Atoi(w)
 	if errH != nil || errW != nil || min(height, width) < 1 || max(height, width) > largest {
-		return 0, 0, errors.New("write 224, or HEIGHTxWIDTH as 480x640, height first")
+		return 0, 0, fmt.Errorf("write 224, or HEIGHTxWIDTH as 480x640, height first, each 1 to %d", largest)
 	}
 	return height, width, nil
 }
