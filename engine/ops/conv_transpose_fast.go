@@ -10,8 +10,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// transposedProduct is kept from run to run: the planned matrix product, the
-// transposed weights, and a buffer for its result.
+// transposedProduct is kept from run to run: the planned matrix product, its transposed operand, and
+// buffers for its result. That is the product of the transposed weights with the image or, where an
+// image has fewer pixels than channels and the weights may differ from run to run, of the transposed
+// image with the weights, whose result is transposed.
 type transposedProduct struct {
 	x, w    []int // shapes it was planned for
 	each    int   // images per call of work
@@ -19,6 +21,8 @@ type transposedProduct struct {
 	mem     kernel.Memory
 	weights []float32 // for each group: [M/group·taps][C/group]
 	filled  bool      // weights is up to date: the weights are constant
+	images  []float32 // instead of weights, for each image: [pixels of X][C]
+	result  []float32 // with images, for each image and group: [pixels of X][M/group·taps]
 	columns []float32 // for each image and group: [M/group·taps][pixels of X]
 }
 
@@ -52,8 +56,8 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	if !p.filled {
-		transposeWeights(v, p.weights, tensor.Data[float32](w), op.group, x.Dim(1)/op.group, w.Dim(1)*s.taps())
+	if p.images == nil && !p.filled {
+		turnEach(v, p.weights, tensor.Data[float32](w), op.group, x.Dim(1)/op.group, w.Dim(1)*s.taps())
 		p.filled = c.Node.Inputs[1].Const() != nil
 	}
 	var shift []float32
@@ -62,9 +66,7 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 	}
 	dst, pixels, taps := tensor.Data[float32](y), s.outSize(), s.taps()
 	for n := 0; n < x.Dim(0); n += p.each {
-		p.mem.In, p.mem.Out = unsafe.Pointer(&p.weights[0]), unsafe.Pointer(&p.columns[0])
-		p.mem.More = append(p.mem.More[:0], unsafe.Pointer(&tensor.Data[float32](x)[n*x.Dim(1)*pixels]))
-		if err := c.do(&p.work, &p.mem); err != nil {
+		if err := p.multiply(c, tensor.Data[float32](x)[n*x.Dim(1)*pixels:], tensor.Data[float32](w), op.group); err != nil {
 			return true, err
 		}
 		planes := dst[n*m*s.inSize():]
@@ -84,6 +86,25 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
+// multiply computes the columns of the images at the beginning of x.
+func (p *transposedProduct) multiply(c *Call, x, w []float32, groups int) error {
+	if p.images == nil {
+		p.mem.In, p.mem.Out = unsafe.Pointer(&p.weights[0]), unsafe.Pointer(&p.columns[0])
+		p.mem.More = append(p.mem.More[:0], unsafe.Pointer(&x[0]))
+		return c.do(&p.work, &p.mem)
+	}
+	channels := p.x[1]
+	pixels := len(p.images) / (p.each * channels)
+	turnEach(c.vec(), p.images, x, p.each, channels, pixels)
+	p.mem.In, p.mem.Out = unsafe.Pointer(&p.images[0]), unsafe.Pointer(&p.result[0])
+	p.mem.More = append(p.mem.More[:0], unsafe.Pointer(&w[0]))
+	if err := c.do(&p.work, &p.mem); err != nil {
+		return err
+	}
+	turnEach(c.vec(), p.columns, p.result, p.each*groups, pixels, len(p.result)/(p.each*groups*pixels))
+	return nil
+}
+
 // product returns the plan of the matrix products, from an earlier run if the
 // shapes are the same. It is nil if there is no kernel for them or no memory for their
 // columns: the reference takes no memory but its output.
@@ -101,7 +122,12 @@ func (op *convTranspose) product(c *Call, s *slide) *transposedProduct {
 	for x.Dim(0)%each != 0 {
 		each--
 	}
-	if c.Run.ReserveBytes(int64(each)*int64(one)+int64(4*w.Len())) != nil {
+	byImage := c.Node.Inputs[1].Const() == nil && pixels < cg
+	bytes := int64(each)*int64(one) + int64(4*w.Len())
+	if byImage {
+		bytes = 2*int64(each)*int64(one) + int64(4*each*x.Dim(1)*pixels)
+	}
+	if c.Run.ReserveBytes(bytes) != nil {
 		return nil
 	}
 	g := &kernel.Gemm{M: rows, N: pixels, K: cg, RowA: cg, RowB: pixels, RowC: pixels, Scale: 1, Strict: c.Run.Strict,
@@ -109,22 +135,35 @@ func (op *convTranspose) product(c *Call, s *slide) *transposedProduct {
 			{Count: each, A: 0, B: op.group * cg * pixels, C: op.group * rows * pixels},
 			{Count: op.group, A: rows * cg, B: cg * pixels, C: rows * pixels},
 		}}
+	if byImage {
+		g = &kernel.Gemm{M: pixels, N: rows, K: cg, RowA: x.Dim(1), RowB: rows, RowC: rows, Scale: 1, Strict: c.Run.Strict,
+			Batch: []kernel.GemmBatch{
+				{Count: each, A: x.Dim(1) * pixels, B: 0, C: op.group * rows * pixels},
+				{Count: op.group, A: cg, B: cg * rows, C: rows * pixels},
+			}}
+	}
 	work, err := c.Run.Kernel.Gemm(g, nil)
 	if err != nil {
 		return nil
 	}
 	p := &transposedProduct{x: slices.Clone(x.Shape()), w: slices.Clone(w.Shape()), each: each, work: work,
-		weights: make([]float32, w.Len()), columns: make([]float32, each*one/4)}
+		columns: make([]float32, each*one/4)}
+	if byImage {
+		p.images, p.result = make([]float32, each*x.Dim(1)*pixels), make([]float32, each*one/4)
+	} else {
+		p.weights = make([]float32, w.Len())
+	}
 	c.Kept = p
 	return p
 }
 
-// transposeWeights transposes [channels][rows] to [rows][channels] in each group.
-func transposeWeights(v *vec.Unit, dst, src []float32, groups, channels, rows int) {
-	for g := range groups {
-		from, to := bitsOf(src[g*channels*rows:][:channels*rows]), bitsOf(dst[g*channels*rows:][:channels*rows])
-		for i := 0; i < channels; i += bandRows {
-			v.TransposeMatrix(to[i:], from[i*rows:], channels, rows, min(bandRows, channels-i), rows)
+// turnEach transposes each of several matrices [rows][columns] to [columns][rows].
+func turnEach(v *vec.Unit, dst, src []float32, matrices, rows, columns int) {
+	size := rows * columns
+	for m := range matrices {
+		from, to := bitsOf(src[m*size:][:size]), bitsOf(dst[m*size:][:size])
+		for i := 0; i < rows; i += bandRows {
+			v.TransposeMatrix(to[i:], from[i*columns:], rows, columns, min(bandRows, rows-i), columns)
 		}
 	}
 }

@@ -202,6 +202,9 @@ func TestFastConvTranspose(t *testing.T) {
 		{[]int{2, 3, 4, 5}, []int{3, 2, 3, 3}, attrs{"auto_pad": "SAME_UPPER", "strides": []int{2, 2}}},
 		{[]int{1, 3, 3, 4, 5}, []int{3, 4, 2, 3, 2}, attrs{"strides": []int{2, 1, 2}, "pads": []int{0, 1, 0, 0, 1, 0}}},
 		{[]int{1, 5, 1, 1}, []int{5, 3, 4, 4}, nil},
+		{[]int{3, 130, 7, 9}, []int{130, 20, 3, 3}, attrs{"strides": []int{2, 2}}}, // fewer pixels than channels
+		{[]int{2, 81, 4, 5}, []int{81, 7, 3, 3}, attrs{"group": 3, "strides": []int{2, 2}, "pads": []int{1, 0, 1, 2}}},
+		{[]int{1, 9, 2, 2, 2}, []int{9, 4, 2, 3, 2}, attrs{"strides": []int{2, 1, 2}}},
 		{[]int{1, 2, 1, 9}, []int{2, 3, 1, 2}, attrs{"pads": []int{0, 3, 0, 3}}},
 	} {
 		group := 1
