@@ -16,7 +16,7 @@ func (r *Rung) MadeConv(planar Conv) (*MadeConv, error) {
 	c.In = NewLayout(r.Block, c.In.N, c.In.C, c.In.H, c.In.W, c.Halo())
 	c.Out = NewLayout(r.Block, c.Out.N, c.Out.C, c.Out.H, c.Out.W, Halo{})
 	m := c.Method()
-	if m == ConvDirect && min(c.Out.H, c.Out.W) >= 20 && min(c.In.C, c.Out.C) >= 32 && c.winogradFits() == nil {
+	if m == ConvDirect && c.winogradFits() == nil && c.WinogradPays() {
 		m = ConvWinograd
 	}
 	w, err := r.layoutConv(m, &c)

@@ -17,11 +17,11 @@ import "github.com/visionzoo/vision/engine/kernel"
 // strict float32 uses it too.
 func candidates(c *kernel.Conv) []kernel.ConvMethod {
 	side, channels := min(c.Out.H, c.Out.W), min(c.In.C, c.Out.C)
-	inside := inTiles(c)
+	inside := c.InsideTiles()
 	switch {
 	case inside < 1./3:
 		return nil
-	case side >= 20 && channels >= 32 && inside >= mostInside:
+	case c.WinogradPays():
 		return []kernel.ConvMethod{kernel.ConvWinograd}
 	case side >= 20 && channels >= 16, side >= 12 && channels >= 48:
 		return []kernel.ConvMethod{kernel.ConvWinograd, kernel.ConvDirect}
@@ -33,28 +33,12 @@ func candidates(c *kernel.Conv) []kernel.ConvMethod {
 	return nil
 }
 
-// mostInside is the share of the outputs of tiles inside the picture that maps from 20x20 on
-// have without dilation, or more.
-const mostInside = 0.7
-
-// inTiles returns which share of the outputs of all tiles of 4x4 is inside the picture.
-func inTiles(c *kernel.Conv) float64 {
-	share := func(outputs, dilation int) float64 {
-		tiles := 0
-		for i := range min(outputs, dilation) { // output i and every dilation-th after it
-			tiles += ((outputs-i-1)/dilation + 4) / 4
-		}
-		return float64(outputs) / float64(4*tiles)
-	}
-	return share(c.Out.H, c.DilationH) * share(c.Out.W, c.DilationW)
-}
-
 // beatsPairs reports whether Winograd's form in float32 is faster than VDPBF16PS, which computes
 // two products in the time of one: on a map of so many tiles of 4x4 outputs that 36 products in
 // place of 144 pay for the transforms. AMX is faster still.
 func (b *builder) beatsPairs(c *kernel.Conv) bool {
 	return !b.opt.Rung.Pays(kernel.Split32) && c.KernelH == 3 && c.KernelW == 3 && c.Group == 1 &&
-		c.StrideH*c.StrideW == 1 && min(c.Out.H, c.Out.W) >= 20 && min(c.In.C, c.Out.C) >= 16 && inTiles(c) >= mostInside
+		c.StrideH*c.StrideW == 1 && min(c.Out.H, c.Out.W) >= 20 && min(c.In.C, c.Out.C) >= 16 && c.InsideTiles() >= 0.7
 }
 
 // method chooses the method of a convolution that does not run on the tile unit, by
