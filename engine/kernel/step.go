@@ -13,7 +13,7 @@ type Step interface {
 
 // chunkTime is the intended time of a chunk, in nanoseconds: long compared to claiming
 // one, and short enough to balance threads and not to delay the garbage collector.
-const chunkTime = 10_000
+const chunkTime = 10_000 / finer
 
 // pieces returns the number of chunks for n units of unit nanoseconds each: an even
 // number, for two threads, or one if the work is not worth sharing.

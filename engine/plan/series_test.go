@@ -139,37 +139,9 @@ func shuffled(i *instance, rng *rand.Rand) (early int) {
 			continue
 		}
 		loops := i.plan.series[series]
-		early += anyOrder(loops, rng, i.LoopChunk)
+		early += team.InAnyOrder(loops, rng, i.LoopChunk)
 		i.current += len(loops)
 		series++
-	}
-	return early
-}
-
-// anyOrder calls chunk for all of them, as soon as may be if rng says so.
-func anyOrder(loops []team.Loop, rng *rand.Rand, chunk func(loop, chunk int)) (early int) {
-	left := make([][]int, len(loops))
-	for at := range loops {
-		left[at] = rng.Perm(loops[at].Chunks)
-	}
-	for first := range loops {
-		for len(left[first]) > 0 {
-			if next := first + 1; next < len(loops) && rng.Intn(8) > 0 {
-				may := func(c int) bool {
-					return !slices.ContainsFunc(left[first], func(earlier int) bool {
-						return loops[next].Needs == nil || loops[next].Needs[c]>>earlier&1 > 0
-					})
-				}
-				if k := slices.IndexFunc(left[next], may); k >= 0 {
-					chunk(next, left[next][k])
-					left[next] = slices.Delete(left[next], k, k+1)
-					early++
-					continue
-				}
-			}
-			chunk(first, left[first][0])
-			left[first] = left[first][1:]
-		}
 	}
 	return early
 }

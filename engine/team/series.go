@@ -66,6 +66,9 @@ func (s *Series) Loops() int { return len(s.loops) }
 // all calls have. It allocates nothing. If a chunk panics, chunks that have not
 // begun are skipped, and the panic is returned as a *PanicError with its loop.
 func (t *Team) RunSeries(s *Series, task LoopTask) (loop int, err error) {
+	if anyOrder && s.lanes > 1 {
+		return s.shuffled(task)
+	}
 	if s.lanes <= 1 || len(t.workers) == 0 || !t.worth.helping() {
 		return s.inOrder(task)
 	}

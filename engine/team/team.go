@@ -123,6 +123,9 @@ func (t *Team) Run(threads, n int, task Task) error {
 			return nil
 		}
 	}
+	if anyOrder && threads > 1 {
+		return shuffled(n, task)
+	}
 	helpers := min(threads-1, len(t.workers), n-1)
 	if helpers <= 0 || !t.worth.helping() {
 		return inline(n, task)

@@ -1,0 +1,5 @@
+//go:build anyorder
+
+package team
+
+const anyOrder = true
