@@ -114,7 +114,11 @@ func TestServers(t *testing.T) {
 			if want := errors.Is(err, ErrDigest); want != strings.Contains(c.err, "sha256 is") {
 				t.Errorf("ErrDigest: %v", want)
 			}
-			if left := files(t, cfg.home); len(left) > 0 && !strings.Contains(c.err, "ended after") && !strings.HasPrefix(c.name, "a range ") {
+			left := files(t, cfg.home)
+			if says := strings.Contains(err.Error(), "the next call goes on from there"); says != (len(left) > 0) || says != (failed.Kept > 0) {
+				t.Errorf("%d bytes are kept, in %v: %v", failed.Kept, left, err)
+			}
+			if len(left) > 0 && !strings.Contains(c.err, "ended after") && !strings.HasPrefix(c.name, "a range ") {
 				t.Errorf("left in the cache: %v", left)
 			}
 		})

@@ -73,6 +73,7 @@ type FetchError struct {
 	Address  string    // to fetch it by hand from, "" if the catalogue has none
 	Target   string    // the path for a file that was fetched by hand
 	Attempts []Attempt // in order; Target is among them if another file lies there
+	Kept     int64     // bytes of it that are in the cache; the next call goes on behind them
 	Err      error     // ErrNotFound, ErrOffline or ErrDigest
 }
 
@@ -90,6 +91,9 @@ func (e *FetchError) Error() string {
 	for i, answer := range e.answers() {
 		b.WriteString(map[bool]string{true: ": ", false: "; "}[i == 0])
 		b.WriteString(answer)
+	}
+	if e.Kept > 0 {
+		fmt.Fprintf(&b, "; %s of it are kept, and the next call goes on from there", Size(e.Kept))
 	}
 	from := e.Address
 	if from == "" {

@@ -66,6 +66,9 @@ func (f *fetcher) run(ctx context.Context, targetPath string) (string, error) {
 			failed.Address = u.Redacted()
 		}
 	}
+	if info, err := f.root.Lstat(f.blob.file() + partSuffix); err == nil && info.Mode().IsRegular() {
+		failed.Kept = info.Size()
+	}
 	switch {
 	case f.wrong:
 		failed.Err = ErrDigest

@@ -10,6 +10,9 @@ import (
 	"os"
 )
 
+// partSuffix ends the name of a part.
+const partSuffix = ".part"
+
 // part is the part of a blob that has been downloaded: FILE.part beside its final
 // name. FILE.part.json says where it comes from.
 type part struct {
@@ -31,7 +34,7 @@ type origin struct {
 // regular file without other links (a symbolic link, a pipe) is removed, never
 // followed.
 func openPart(root *os.Root, file string) (*part, error) {
-	name := file + ".part"
+	name := file + partSuffix
 	f, info, err := openBelow(root, name, os.O_RDWR)
 	switch {
 	case err == nil && links(info) == 1:

@@ -113,7 +113,7 @@ func (c *config) pull(ctx context.Context, card *Card) (string, error) {
 // of its part.
 func (c *config) tellWaiting(card *Card, b blob, report func(Progress)) {
 	p := Progress{State: Waiting, Total: b.bytes}
-	if info, err := os.Lstat(filepath.Join(folder(c.home, card), b.file()) + ".part"); err == nil {
+	if info, err := os.Lstat(filepath.Join(folder(c.home, card), b.file()) + partSuffix); err == nil {
 		p.Done = min(info.Size(), b.bytes-1) // not all of it: its digest is not known yet
 	}
 	report(p)
@@ -277,7 +277,7 @@ func (c *config) entry(card *Card) Entry {
 	if info, err := os.Lstat(e.Path); err == nil {
 		e.Cached = info.Mode().IsRegular() && info.Size() == card.Bytes
 	}
-	if info, err := os.Lstat(e.Path + ".part"); err == nil && info.Mode().IsRegular() {
+	if info, err := os.Lstat(e.Path + partSuffix); err == nil && info.Mode().IsRegular() {
 		e.Partial = info.Size()
 	}
 	return e
