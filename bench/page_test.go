@@ -55,7 +55,7 @@ func TestPage(t *testing.T) {
 
 // The page that is kept with the project has its sections.
 func TestProjectPage(t *testing.T) {
-	for _, section := range []string{"networks", "others", "detectors"} {
+	for _, section := range []string{"networks", "vectors", "zen5", "zen5-detectors", "avx2", "batches", "others", "detectors"} {
 		if _, err := openPage("../docs/performance.md", section); err != nil {
 			t.Error(err)
 		}

@@ -337,6 +337,8 @@ func TestFastConv(t *testing.T) {
 		{[]int{1, 128, 29, 31}, []int{5, 128, 3, 3}, attrs{"pads": []int{1, 2, 0, 1}}}, // several parts, which overlap
 		{[]int{2, 24, 22, 25}, []int{40, 24, 3, 3}, attrs{"pads": []int{1, 1, 1, 1}}},  // packed
 		{[]int{1, 40, 21, 24}, []int{33, 40, 3, 3}, attrs{"pads": []int{1, 1, 1, 1}}},
+		{[]int{2, 33, 24, 29}, []int{40, 33, 3, 3}, attrs{"pads": []int{2, 3, 2, 3}, "dilations": []int{2, 3}}},    // Winograd's form
+		{[]int{1, 33, 24, 29}, []int{40, 33, 3, 3}, attrs{"pads": []int{9, 12, 9, 12}, "dilations": []int{9, 12}}}, // too far apart for it
 		{[]int{1, 64, 37, 35}, []int{48, 32, 5, 3}, attrs{"group": 2, "strides": []int{2, 1}, "pads": []int{2, 0, 1, 3}, "dilations": []int{1, 2}}},
 		{[]int{2, 40, 19, 23}, []int{40, 1, 3, 5}, attrs{"group": 40, "pads": []int{1, 2, 1, 2}}},
 		{[]int{1, 20, 30, 33}, []int{20, 1, 8, 8}, attrs{"group": 20}},
