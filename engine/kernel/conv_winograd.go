@@ -28,25 +28,38 @@ import "fmt"
 // transformed input and output of a pass (its sides) lie in a room of channel blocks, with
 // the tiles as pixels.
 type winogradConv struct {
+	winogradMap
+	weights     *ConvWeights
+	unit        winogradUnit
+	planes      int // numbers of a transformed tile: 36, or 16 of F(2x2, 3x3)
+	stripes     int // columns of a transformed tile, and numbers in each column: 6 or 4
+	tile        convTile
+	rung        *Rung
+	steps       []convStep // over the channels of one plane, followed by the first again
+	blockSteps  int        // see convArgs.BlockSteps
+	kBlocks     int        // runs of input channels whose weights are transformed together
+	weightPlane int        // bytes of a plane of the transformed weights of a column and a K-block
+	stripesEach int        // stripes whose weights are transformed together
+	whole       bool       // a chunk computes all stripes of a column of output channels
+	passes      []winogradPass
+	block       int // bytes from one channel block of a transformed plane to the next
+	in, out     int // bytes from one transformed plane to the next, in the input and in the output
+	low, high   float32
+}
+
+// winogradMap says where the tiles of a convolution are.
+type winogradMap struct {
 	conv         Conv
-	weights      *ConvWeights
-	unit         winogradUnit
+	side         int           // of a tile's outputs
+	pixel        int           // bytes of a tile in a transformed plane
 	down, across []winogradCut // of a picture into rows and columns of tiles
-	planes       int           // numbers of a transformed tile: 36, or 16 of F(2x2, 3x3)
-	stripes      int           // columns of a transformed tile, and numbers in each column: 6 or 4
-	tile         convTile
-	rung         *Rung
-	steps        []convStep // over the channels of one plane, followed by the first again
-	blockSteps   int        // see convArgs.BlockSteps
-	kBlocks      int        // runs of input channels whose weights are transformed together
-	weightPlane  int        // bytes of a plane of the transformed weights of a column and a K-block
-	stripesEach  int        // stripes whose weights are transformed together
-	whole        bool       // a chunk computes all stripes of a column of output channels
-	passes       []winogradPass
-	block        int // bytes from one channel block of a transformed plane to the next
-	in, out      int // bytes from one transformed plane to the next, in the input and in the output
-	low, high    float32
-	rest         Activation // the activation that the transform does not apply itself
+	rest         Activation    // the activation that the transform does not apply itself
+}
+
+// cut cuts the picture.
+func (s *winogradMap) cut() {
+	c := &s.conv
+	s.down, s.across = winogradCuts(c.Out.H, c.DilationH, s.side), winogradCuts(c.Out.W, c.DilationW, s.side)
 }
 
 // winogradPass is a run of tiles that are transformed together.
@@ -154,9 +167,10 @@ func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error)
 		return Work{}, err
 	}
 	unit := r.winograd(w.block, m)
-	s := &winogradConv{conv: *c, weights: w, unit: unit, planes: unit.planes(), stripes: unit.stripes(), tile: r.lanes(w.block.Channels()).ConvTile, rung: r}
+	s := &winogradConv{winogradMap: winogradMap{conv: *c, side: unit.side, pixel: w.block.PixelBytes()},
+		weights: w, unit: unit, planes: unit.planes(), stripes: unit.stripes(), tile: r.lanes(w.block.Channels()).ConvTile, rung: r}
 	s.low, s.high, s.rest = c.Act.limits()
-	s.down, s.across = winogradCuts(c.Out.H, c.DilationH, unit.side), winogradCuts(c.Out.W, c.DilationW, unit.side)
+	s.cut()
 	if unit.few != nil && s.tiles() <= winogradFewTiles {
 		return s.few(), nil
 	}
@@ -246,7 +260,7 @@ func (s *winogradConv) cutChannels(together bool) {
 func (s *winogradConv) many() bool { return s.tiles() >= winogradMany }
 
 // tiles is the number of tiles of a picture.
-func (s *winogradConv) tiles() int { return len(s.down) * len(s.across) }
+func (s *winogradMap) tiles() int { return len(s.down) * len(s.across) }
 
 // kBlock returns the range of channel blocks of K-block i.
 func (s *winogradConv) kBlock(i int) (b0, b1 int) {
@@ -290,14 +304,14 @@ func (s *winogradConv) layTiles(most int, together bool) {
 }
 
 // part returns tiles [t0, t1) of a pass that begins with tile first.
-func (s *winogradConv) part(first, t0, t1 int) winogradPart {
+func (s *winogradMap) part(first, t0, t1 int) winogradPart {
 	c := &s.conv
 	part := winogradPart{tiles: t1 - t0}
 	for t := t0; t < t1; t++ {
 		n, column := t/s.tiles(), t%len(s.across)
 		down, across := s.down[t%s.tiles()/len(s.across)], s.across[column]
 		y, x := down.at, across.at
-		p := winogradPosition{Tile: (t - first) * s.weights.block.PixelBytes(),
+		p := winogradPosition{Tile: (t - first) * s.pixel,
 			In: n*c.In.Image + c.In.Pixel(y-c.PadTop, x-c.PadLeft), Out: n*c.Out.Image + c.Out.Pixel(y, x)}
 		if c.Residual != nil {
 			p.Residual = n*c.Residual.Image + c.Residual.Pixel(y, x)
@@ -317,7 +331,7 @@ func (s *winogradConv) part(first, t0, t1 int) winogradPart {
 					at += c.DilationW * c.Out.Format.PixelBytes()
 				}
 			case t == t0 || column == 0:
-				pixels := min((t1-t)*s.unit.side, c.Out.W-x)
+				pixels := min((t1-t)*s.side, c.Out.W-x)
 				part.runs = append(part.runs, winogradRun{at, pixels * c.Out.Format.Channels()})
 			}
 		}

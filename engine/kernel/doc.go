@@ -78,6 +78,7 @@
 //	on AMX tiles                               tileConv        amx_conv.go
 //	    a planar picture (first layers)        planarTileConv  amx_planar.go
 //	8-bit codes with exact sums                QConv           int8.go
+//	    3x3, stride 1: F(4x4, 3x3) on integers codeWinograd    int8_winograd.go
 //	    of numbers that are coded at run time  Dynamic         int8_dynamic.go, int8_range.go
 //	    that are the result                    Sums            int8_sums.go
 //	a chain, some rows at a time               bands           bands.go

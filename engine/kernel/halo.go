@@ -74,8 +74,8 @@ func (l *Layout) fillBytes(plane unsafe.Pointer, from, to int) {
 		clear(b)
 		return
 	}
-	for i := range b {
-		b[i] = l.Fill
+	for done := copy(b, []byte{l.Fill}); done < len(b); {
+		done += copy(b[done:], b[:done])
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 //	amx, vnni               qconvDense       qconvRows                qconvDepthwise
 //	i8mm, dotprod           qconvDense       qconvRows                qconvDepthwise
 //	avx512, avx2            qconvWide        qconvWide                qconvPairDepth
+//	  and vnni, large 3x3   qconvWinograd
 //	neon                    qconvWide        qconvWide                qconvWideDepth
 //	purego, and what is     qconvPlain       qconvPlain               qconvPlain
 //	left by the others
@@ -76,15 +77,17 @@ const (
 	qconvWide                       // dense, weights and inputs of 16 bits, for both U8x64 and U8x4
 	qconvWideDepth                  // depthwise, weights of 32 bits
 	qconvPairDepth                  // depthwise, weights of 16 bits, two taps at a time
+	qconvWinograd                   // 3x3, transformed at run time (codeWinograd)
 )
 
 // qconvKernels says which forms a rung has besides the twin's, and plans them.
 type qconvKernels struct {
-	fast   bool // it has any
-	wide   bool // kernels multiply 16 bits, not 8
-	paired bool // and depthwise ones in pairs of taps (qconvPairDepth)
-	bytes  byteProducts
-	plan   func(r *Rung, c *QConv, w *QConvWeights) (Work, error)
+	fast     bool // it has any
+	wide     bool // kernels multiply 16 bits, not 8
+	paired   bool // and depthwise ones in pairs of taps (qconvPairDepth)
+	winograd bool // there is qconvWinograd
+	bytes    byteProducts
+	plan     func(r *Rung, c *QConv, w *QConvWeights) (Work, error)
 }
 
 // byteProducts says what the instructions of the forms that multiply bytes want; the zero
@@ -140,6 +143,48 @@ func (k qconvKernels) byteForm(c *QConv) qconvForm {
 		return qconvDepthwise
 	}
 	return qconvPlain
+}
+
+// codeWinogradCins is the largest number of input channels of Winograd's form: as many as the room
+// for transformed weights has place for.
+const codeWinogradCins = 1024
+
+// codeWinogradFits reports whether a convolution can be computed in Winograd's form.
+func (r *Rung) codeWinogradFits(c *QConv) bool {
+	return r.QConvs.winograd && c.KernelH == 3 && c.KernelW == 3 && c.StrideH == 1 && c.StrideW == 1 && c.Group == 1 &&
+		c.In.Format == U8x64 && c.In.C <= codeWinogradCins && (c.Floats == nil || c.Out.Format == r.Block) && c.shrinks()
+}
+
+// winogradPays reports whether that is faster: a quarter of the products, which take as long where
+// kernels multiply 16 bits anyway, and twice as long where they multiply 8.
+func (r *Rung) codeWinogradPays(c *QConv) bool {
+	if !r.codeWinogradFits(c) {
+		return false
+	}
+	inside, narrow := c.InsideTiles(), min(c.In.C, c.Out.C)
+	if r.QConvs.wide {
+		return inside >= 0.6 && narrow >= 16
+	}
+	return inside >= 0.7 && narrow >= 64 && min(c.Out.H, c.Out.W) >= 18
+}
+
+// winogradExact reports whether sums of products have magnitudes below 2^25, whatever the codes,
+// so that Winograd's form computes them exactly.
+func (w *QConvWeights) winogradExact() bool {
+	if w.parts > 1 {
+		return false
+	}
+	kept := byteRooms.Get().(*[]byte)
+	defer byteRooms.Put(kept)
+	for first := 0; first < w.cout; first += 32 {
+		for _, row := range w.partsOf(kept, first, 0) {
+			sum, magnitude := sumCodes(row), sumMagnitudes(row)
+			if 255*(magnitude+max(sum, -sum))/2 >= 1<<25 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // biasZero is the zero point of what is multiplied, or 1 if that is known only at run time, when
@@ -227,6 +272,9 @@ func (r *Rung) PackQConv(c *QConv, weights QWeights, bias []int32) (*QConvWeight
 	}
 	w := &QConvWeights{cin: c.In.C, cout: c.Out.C, group: c.Group, kernelH: c.KernelH, kernelW: c.KernelW,
 		form: r.QConvs.form(c), rows: c.In.Format == U8x4, source: weights, parts: max(1, (weights.Max+126)/127), scales: c.Scales}
+	if r.codeWinogradPays(c) && w.winogradExact() {
+		w.form = qconvWinograd
+	}
 	w.products = r.QConvs.products(w.form)
 	w.zero = c.biasZero(w.products)
 	w.bias = make([]int32, c.Out.C)
@@ -260,6 +308,10 @@ func (w *QConvWeights) layout() {
 		w.panel = w.steps() * 2048
 		groups := roundUp(w.cout, 32) / 32
 		w.data, w.ends = w.room(2*groups*w.panel), w.room(groups*256)
+	case qconvWinograd: // for 16 outputs, taps of pairs of channels
+		w.panel = taps * w.pairs() * 32
+		groups := roundUp(w.cout, 32) / 32
+		w.data, w.ends = w.room(2*groups*w.panel), w.room(groups*256)
 	case qconvWideDepth:
 		w.parts = 1
 		w.panel = taps * 256
@@ -268,6 +320,9 @@ func (w *QConvWeights) layout() {
 		w.plain = make([]int16, w.cout*w.per())
 	}
 }
+
+// pairs returns the number of pairs of input channels, of complete quads.
+func (w *QConvWeights) pairs() int { return roundUp(w.cin, 4) / 2 }
 
 // room returns n zero bytes for packed weights.
 func (w *QConvWeights) room(n int) []byte {
@@ -331,7 +386,7 @@ func (w *QConvWeights) chunk() int {
 // fits returns an error if the weights were packed for another kind of convolution.
 func (w *QConvWeights) fits(r *Rung, c *QConv) error {
 	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kernelH != c.KernelH || w.kernelW != c.KernelW ||
-		w.form != r.QConvs.form(c) || w.products != r.QConvs.products(w.form) || w.zero != c.biasZero(w.products) {
+		w.form != r.QConvs.form(c) && (w.form != qconvWinograd || !r.codeWinogradFits(c)) || w.products != r.QConvs.products(w.form) || w.zero != c.biasZero(w.products) {
 		return fmt.Errorf("%v: the weights were packed for another convolution", &c.Conv)
 	}
 	return nil

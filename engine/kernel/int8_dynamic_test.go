@@ -37,6 +37,7 @@ func planarIn(c *tileCase) { c.in = Planar }
 // TestDynamic compares all rungs with the definition, bit for bit.
 func TestDynamic(t *testing.T) {
 	eachRung(t, func(t *testing.T, k *Rung) {
+		tiles := 0 // cases of Winograd's form
 		for _, c := range dynamicCases() {
 			for _, f := range []*Format{&c.in, &c.out} {
 				if *f != Planar {
@@ -44,12 +45,20 @@ func TestDynamic(t *testing.T) {
 				}
 			}
 			t.Run(c.why, func(t *testing.T) { testDynamic(t, k, c, 128, -3, 5) })
+			conv := c.conv()
+			if k.codeWinogradPays(&k.NewDynamic(&conv, Floats{}).QConv) {
+				tiles++
+				t.Run(c.why+", bytes", func(t *testing.T) { testDynamic(t, k, c, 127, -3, 5) })
+			}
 			if c.cin > 96 {
 				continue // slow enough once
 			}
 			t.Run(c.why+", wide weights", func(t *testing.T) { testDynamic(t, k, c, 255, 0, 4) })
 			t.Run(c.why+", only negative", func(t *testing.T) { testDynamic(t, k, c, 128, -9, -1) })
 			t.Run(c.why+", zeros", func(t *testing.T) { testDynamic(t, k, c, 128, 0, 0) })
+		}
+		if k.QConvs.winograd && tiles < 2 {
+			t.Error("Winograd's form is hardly tested")
 		}
 	})
 }

@@ -13,7 +13,8 @@ var outputRooms = sync.Pool{New: func() any { return new([]int16) }}
 
 // Chunk packs one chunk.
 func (w *QConvWeights) Chunk(i int) {
-	if w.form == qconvDense || w.form == qconvRows {
+	switch w.form {
+	case qconvDense, qconvRows, qconvWinograd:
 		w.packDense(i)
 		return
 	}
@@ -143,34 +144,43 @@ func (w *QConvWeights) quad(q, o int) int {
 // packDense packs a chunk of a dense form and subtracts from the bias what belongs to
 // the input's zero point.
 func (w *QConvWeights) packDense(chunk int) {
-	per, first := w.per(), 32*chunk
-	n := min(32, w.cout-first)
+	first := 32 * chunk
 	kept := byteRooms.Get().(*[]byte)
 	defer byteRooms.Put(kept)
-	rows := make([][]byte, n)
 	for k := range w.parts {
-		if w.source.Codes != nil && w.source.Flip == 0 && w.source.Zeros == nil {
-			for i := range rows {
-				rows[i] = w.source.Codes[(first+i)*per:][:per]
-			}
-		} else {
-			w.bytesOf(kept, rows, first, k)
-		}
+		rows := w.partsOf(kept, first, k)
 		for i, row := range rows {
 			w.bias[first+i] -= w.zero * sumCodes(row)
 		}
-		switch panel := w.data[chunk*w.panel:][:w.panel]; {
+		switch panel := w.data[chunk*w.panel:]; {
 		case k > 0:
 			w.packParts(panel, rows, k)
 		case w.form == qconvRows:
 			w.packRows(panel, rows)
+		case w.form == qconvWinograd:
+			w.packTaps(w.data[2*chunk*w.panel:], rows)
 		default:
 			w.packSteps(panel, rows)
 		}
 	}
-	for i := range n {
-		w.packEnds(first + i)
+	for co := first; co < min(first+32, w.cout); co++ {
+		w.packEnds(co)
 	}
+}
+
+// partsOf returns the k-th parts of the weights of up to 32 outputs from first on. They may be in
+// the room.
+func (w *QConvWeights) partsOf(kept *[]byte, first, k int) [][]byte {
+	per := w.per()
+	rows := make([][]byte, min(32, w.cout-first))
+	if w.source.Codes == nil || w.source.Flip != 0 || w.source.Zeros != nil {
+		w.bytesOf(kept, rows, first, k)
+		return rows
+	}
+	for i := range rows {
+		rows[i] = w.source.Codes[(first+i)*per:][:per]
+	}
+	return rows
 }
 
 // bytesOf writes the k-th parts of the weights of outputs from first on to the room,
@@ -307,6 +317,20 @@ func (w *QConvWeights) packRows(panel []byte, rows [][]byte) {
 	}
 }
 
+// packTaps is packSteps for Winograd's form: panels of 16 outputs side by side, in each one tap of
+// all channels after the other, two channels of an output together.
+func (w *QConvWeights) packTaps(panels []byte, rows [][]byte) {
+	tap := w.pairs() * 32
+	for o, row := range rows {
+		panel := panels[o/16*w.panel+o%16*2:]
+		for c := range w.cin {
+			for t, b := range row[9*c:][:9] {
+				panel[t*tap+c/2*32+c%2] = b
+			}
+		}
+	}
+}
+
 // sumCodes adds signed bytes, eight at a time.
 func sumCodes(row []byte) int32 {
 	const flip, even = 0x8080808080808080, 0x00ff00ff00ff00ff
@@ -327,4 +351,27 @@ func sumCodes(row []byte) int32 {
 		sum += int32(b ^ 0x80)
 	}
 	return sum - 128*n
+}
+
+// sumMagnitudes adds the magnitudes of signed bytes, eight at a time.
+func sumMagnitudes(row []byte) (sum int32) {
+	const ones, even = 0x0101010101010101, 0x00ff00ff00ff00ff
+	for len(row) >= 8 {
+		var lanes uint64 // four sums of 16 bits
+		for i := 0; i < 128 && len(row) >= 8; i++ {
+			v := binary.LittleEndian.Uint64(row)
+			negative := v >> 7 & ones
+			v = (v ^ (negative<<8 - negative)) + negative // at most 128 each: nothing is carried
+			lanes += v&even + v>>8&even
+			row = row[8:]
+		}
+		for ; lanes != 0; lanes >>= 16 {
+			sum += int32(lanes & 0xffff)
+		}
+	}
+	for _, b := range row {
+		v := int32(int8(b))
+		sum += max(v, -v)
+	}
+	return sum
 }

@@ -84,11 +84,11 @@ func testQConv(t *testing.T, k *Rung, c tileCase, widest int, scale float32) {
 // TestQConvExtremes: sums of the largest products are exact, and saturate.
 func TestQConvExtremes(t *testing.T) {
 	cases := map[string]tileCase{}
-	for _, c := range qconvCases() {
+	for _, c := range append(qconvCases(), qconvTiles()...) {
 		cases[c.why] = c
 	}
 	eachRung(t, func(t *testing.T, k *Rung) {
-		for _, why := range []string{"channels that fill no block", "depthwise", "depthwise stride 2", "depthwise dilated", "few channels"} {
+		for _, why := range []string{"channels that fill no block", "depthwise", "depthwise stride 2", "depthwise dilated", "few channels", "tiles of two pictures"} {
 			c := cases[why]
 			per := c.cin / c.group * c.kh * c.kw
 			for i, weight := range []int16{-128, 127, -255, 255} {

@@ -15,17 +15,20 @@ type byteTiles struct {
 	dense         func(a *args.ByteTileArgs)
 	depthwise     func(a *args.DepthwiseArgs)
 	depthwise3    [2]func(a *args.DepthwiseArgs) // for 3x3 taps that are not dilated, with horizontal strides of 1 and 2; nil: there are none
+	winograd      *codeWinogradUnit              // nil: there is none
 	slow          float64                        // how many times as long as DepthwiseVNNI depthwise takes: work is cut by it
 }
 
 // qconvs completes k with the plans of integer convolutions by the tiles' kernels, and reports
 // that there are some.
 func (t byteTiles) qconvs(k qconvKernels) qconvKernels {
-	k.fast = true
+	k.fast, k.winograd = true, t.winograd != nil
 	k.plan = func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
 		switch w.form {
 		case qconvDepthwise, qconvPairDepth:
 			return Work{Steps: []Step{newDepthwiseQConv(c, w, t)}}, nil
+		case qconvWinograd:
+			return newCodeWinograd(c, w, t), nil
 		case qconvWide:
 			s := newByteConv(c, w, t)
 			return Work{Steps: []Step{&widenBytes{c.In.Size()}, s}, Scratch: 2 * c.In.Size()}, nil

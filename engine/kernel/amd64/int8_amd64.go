@@ -13,6 +13,11 @@ func TilesVNNI(a *ByteTileArgs)
 //go:noescape
 func TilesWide512(a *ByteTileArgs)
 
+// TilesPairs512 is TilesWide512 with VNNI: VPDPWSSD multiplies and adds.
+//
+//go:noescape
+func TilesPairs512(a *ByteTileArgs)
+
 // TilesWide256 is TilesWide512 with AVX2, for tiles of up to 6 pixels and 16 outputs.
 //
 //go:noescape

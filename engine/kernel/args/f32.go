@@ -57,12 +57,14 @@ type Window struct {
 type Winograd struct {
 	In, Out, Residual, Positions unsafe.Pointer // Positions are *winogradPosition; Residual may be nil
 	Count, Plane                 int            // number of positions, at least 1; bytes between transformed planes
-	Scratch, Bias                unsafe.Pointer // 36 vectors; a vector
+	Scratch, Bias                unsafe.Pointer // 36 vectors; a vector; of products of codes as Ends in ByteTileArgs
 	Rows, Columns                [6]int         // bytes from a tile's first input pixel to each row and column of it; Columns[0] is 0
 	OutRow, ResidualRow          int            // bytes between the tile's rows
 	OutColumn                    int            // bytes between its columns, in the output and in the residual
 	Height, Width                int            // size of the wanted part of the output, at least 1
 	Low, High                    float32        // the sum is clipped to these
+	Zero                         int16          // of outputs that are codes: their zero point
+	Floats                       int            // of products of codes: what the outputs are, as in ByteTileArgs
 }
 
 // WinogradFew is one call of a kernel for the products of few tiles: it computes a

@@ -3,8 +3,9 @@ package main
 import "fmt"
 
 // Dense integer convolutions on vector registers. With VNNI, VPDPBUSD multiplies four
-// unsigned by four signed bytes and adds the products to an int32. Without it, inputs
-// and weights have 16 bits: VPMADDWD multiplies two of them, and VPADDD accumulates.
+// unsigned by four signed bytes and adds the products to an int32. Without it, and in Winograd's
+// form, inputs and weights have 16 bits: VPMADDWD multiplies two of them, and VPADDD accumulates;
+// with VNNI VPDPWSSD does both.
 
 // byteTiles is a kernel of dense convolutions: register tiles of up to rows pixels by
 // two vectors of outputs.
@@ -14,6 +15,7 @@ type byteTiles struct {
 	reg        string // Z or Y
 	bytes      int    // of a vector
 	wide       bool   // inputs and weights have 16 bits
+	sums       bool   // and VPDPWSSD adds their products to the sums
 	move, copy string // instructions: AVX2 has no EVEX forms
 	second     string // the instruction that stores the upper half of a vector
 	order      string // table that sorts the 32-bit words of two packed rows
@@ -24,6 +26,8 @@ var (
 		reg: "Z", bytes: 64, move: "VMOVDQU32", copy: "VMOVDQA32", second: "VEXTRACTI64X4", order: "byteOrder512<>"}
 	tilesWide512 = byteTiles{name: "TilesWide512", doc: "tiles of up to 14 pixels of 16-bit codes by 32 outputs", rows: 14,
 		reg: "Z", bytes: 64, wide: true, move: "VMOVDQU32", copy: "VMOVDQA32", second: "VEXTRACTI64X4", order: "byteOrder512<>"}
+	tilesPairs512 = byteTiles{name: "TilesPairs512", doc: "tiles of up to 14 pixels of 16-bit codes by 32 outputs, with VPDPWSSD", rows: 14,
+		reg: "Z", bytes: 64, wide: true, sums: true, move: "VMOVDQU32", copy: "VMOVDQA32", second: "VEXTRACTI64X4", order: "byteOrder512<>"}
 	tilesWide256 = byteTiles{name: "TilesWide256", doc: "tiles of up to 6 pixels of 16-bit codes by 16 outputs", rows: 6,
 		reg: "Y", bytes: 32, wide: true, move: "VMOVDQU", copy: "VMOVDQA", second: "VEXTRACTI128", order: "byteOrder256<>"}
 )
@@ -209,6 +213,10 @@ func (e *emitter) byteRows(bases []string) {
 // same channels of all pixels, and accumulates.
 func (e *emitter) byteRow(k *byteTiles, rows int, bases []string, row int) {
 	weights, in := [2]string{k.at(2 * k.rows), k.at(2*k.rows + 1)}, [2]string{k.at(2*k.rows + 2), k.at(2*k.rows + 3)}
+	dot := "VPDPBUSD"
+	if k.sums {
+		dot = "VPDPWSSD"
+	}
 	e.p("%s %d(BX), %s", k.move, 64*row, weights[0])
 	switch {
 	case !k.wide:
@@ -223,7 +231,7 @@ func (e *emitter) byteRow(k *byteTiles, rows int, bases []string, row int) {
 		if r%3 > 0 {
 			place += fmt.Sprintf("(R10*%d)", r%3)
 		}
-		if k.wide {
+		if k.wide && !k.sums {
 			e.p("VPBROADCASTD %s, %s", place, in[0])
 			for i, w := range weights {
 				e.p("VPMADDWD %s, %s, %s", w, in[0], in[1])
@@ -233,7 +241,7 @@ func (e *emitter) byteRow(k *byteTiles, rows int, bases []string, row int) {
 		}
 		e.p("VPBROADCASTD %s, %s", place, in[r%2])
 		for i, w := range weights {
-			e.p("VPDPBUSD %s, %s, %s", w, in[r%2], k.at(2*r+i))
+			e.p("%s %s, %s, %s", dot, w, in[r%2], k.at(2*r+i))
 		}
 	}
 }

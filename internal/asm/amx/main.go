@@ -39,7 +39,7 @@ func files() (generate.Files, error) {
 	plain(float, "TilesBF16", "rows of BF16x32", dotBF16)
 	bytes := kernel{setup: byteSetup, bias: byteBias, finish: byteFinish, outOfLine: func(*emitter) {}}
 	plain(bytes, "TilesU8", "rows of U8x64", dotU8S8)
-	for _, k := range []*byteTiles{&tilesVNNI, &tilesWide512, &tilesWide256} {
+	for _, k := range []*byteTiles{&tilesVNNI, &tilesWide512, &tilesPairs512, &tilesWide256} {
 		e.byteTiles(k)
 	}
 	e.byteTables()

@@ -33,6 +33,7 @@ var programs = []program{
 	{"activate_f32", activations, nil},
 	{"depth_f32", depthRows, depthTable},
 	{"winograd_f32", winogradTransforms, nil},
+	{"winograd_codes", codeWinograds, nil},
 	{"winograd_few", winogradFew, fewTable},
 	{"overlap_f32", overlaps, nil},
 	{"iou_f64", ious, nil},

@@ -20,11 +20,12 @@ type winograd struct {
 	vector
 	prefix string // of function names
 	side   int    // of an input tile in pixels: that of the output tile plus two
+	codes  bool   // the transforms of integers: see winograd_codes.go
 }
 
 func winogradTransforms(g *gen) {
 	for _, v := range []vector{zmm, ymm} {
-		for _, w := range []winograd{{g, v, "Winograd", 6}, {g, v, "SmallWinograd", 4}} {
+		for _, w := range []winograd{{g, v, "Winograd", 6, false}, {g, v, "SmallWinograd", 4, false}} {
 			w.input()
 			w.output()
 			w.weights()
@@ -81,7 +82,9 @@ func (w winograd) input() {
 	w.fn(name, "Winograd", fmt.Sprintf("%s transforms tiles of %dx%[2]d pixels.", name, w.side))
 	w.Comment("AX arguments, R8 tile, R9 tiles left, SI its first pixel, CX a row of it,",
 		"R10-R13 and R15 columns from 1 on, DI transformed, DX bytes between planes, BX scratch.")
-	w.constants(2, 4, 5)
+	if !w.codes {
+		w.constants(2, 4, 5)
+	}
 	w.tiles()
 	columns := []reg.Register{nil, reg.R10, reg.R11, reg.R12, reg.R13, reg.R15}
 	for x := 1; x < w.side; x++ {
@@ -95,9 +98,9 @@ func (w winograd) input() {
 	for y := range w.side {
 		w.MOVQ(w.element("Rows", y), reg.RCX)
 		w.ADDQ(reg.RSI, reg.RCX)
-		w.VMOVUPS(at(reg.RCX, 0), w.regs[0])
+		w.pixel(at(reg.RCX, 0), w.regs[0])
 		for x := 1; x < w.side; x++ {
-			w.VMOVUPS(at(reg.RCX, 0).Idx(columns[x], 1), w.regs[x])
+			w.pixel(at(reg.RCX, 0).Idx(columns[x], 1), w.regs[x])
 		}
 		for x, r := range w.transformInput() {
 			w.VMOVUPS(r, w.cell(y, x))
@@ -115,6 +118,15 @@ func (w winograd) input() {
 	w.next()
 }
 
+// pixel loads channels of a pixel.
+func (w winograd) pixel(from operand.Mem, r reg.VecPhysical) {
+	if w.codes {
+		w.VPMOVZXBW(from, r)
+		return
+	}
+	w.VMOVUPS(from, r)
+}
+
 // element is number i of an array in the arguments.
 func (w winograd) element(name string, i int) operand.Mem {
 	m := w.field(name)
@@ -124,6 +136,9 @@ func (w winograd) element(name string, i int) operand.Mem {
 
 // transformInput multiplies six (or four) numbers by the matrix B^T; constants 2, 4, 5.
 func (w winograd) transformInput() []reg.VecPhysical {
+	if w.codes {
+		return w.transformCodes()
+	}
 	if r := w.regs; w.side == 4 {
 		w.sub(r[0], r[0], r[2])
 		w.add(r[4], r[1], r[2])
@@ -279,7 +294,12 @@ func (w winograd) weights() {
 		w.LEAQ(at(rows[y-1], 0).Idx(tap, 2), rows[y])
 		w.ADDQ(tap, rows[y])
 	}
-	w.constants(1./4, -1./6, 1./24, 1./12, 1./6, 1./2)
+	size := w.bytes // of a vector of taps
+	if w.codes {
+		size /= 2
+	} else {
+		w.constants(1./4, -1./6, 1./24, 1./12, 1./6, 1./2)
+	}
 	w.Label("kernel")
 	w.MOVQ(dst, plane)
 	for x := 1; x < w.side; x++ {
@@ -301,9 +321,10 @@ func (w winograd) weights() {
 		}
 	}
 	w.Label("next")
-	for _, r := range append(rows, dst) {
-		w.ADDQ(imm(w.bytes), r)
+	for _, r := range rows {
+		w.ADDQ(imm(size), r)
 	}
+	w.ADDQ(imm(w.bytes), dst)
 	w.DECQ(left)
 	w.JNZ(to("kernel"))
 	w.end()
@@ -313,17 +334,22 @@ func (w winograd) weights() {
 func (w winograd) weightOf(x int, row, tap reg.Register, r reg.VecPhysical) {
 	first, second, third := at(row, 0), at(row, 0).Idx(tap, 1), at(row, 0).Idx(tap, 2)
 	if x == w.side-1 {
-		w.VMOVUPS(third, r)
+		w.tap(third, r)
 		return
 	}
-	w.VMOVUPS(first, r)
+	w.tap(first, r)
 	if x == 0 {
 		w.scaleFirst(r)
 		return
 	}
 	b, c := w.regs[6], w.regs[7]
-	w.VMOVUPS(second, b)
-	w.VMOVUPS(third, c)
+	w.tap(second, b)
+	w.tap(third, c)
+	if w.codes {
+		w.evenCodes((x-1)/2, r, r, b, c)
+		w.plusMinus(x%2 == 1, r, r, b)
+		return
+	}
 	odd := w.even((x-1)/2, r, r, c)
 	if x%2 == 1 {
 		w.fma(r, odd, b)
@@ -332,9 +358,18 @@ func (w winograd) weightOf(x int, row, tap reg.Register, r reg.VecPhysical) {
 	}
 }
 
+// tap loads a tap of a vector of kernels.
+func (w winograd) tap(from operand.Mem, r reg.VecPhysical) {
+	if w.codes {
+		w.VPMOVSXBW(from, r)
+		return
+	}
+	w.VMOVUPS(from, r)
+}
+
 // scaleFirst computes the first number from the first tap.
 func (w winograd) scaleFirst(r reg.VecPhysical) {
-	if w.side == 6 {
+	if w.side == 6 && !w.codes {
 		w.VMULPS(w.constant(0), r, r)
 	}
 }
@@ -359,6 +394,9 @@ func (w winograd) even(point int, d, a, c reg.VecPhysical) (odd reg.VecPhysical)
 
 // transformWeights multiplies three numbers by the matrix G.
 func (w winograd) transformWeights(a, b, c reg.VecPhysical) []reg.VecPhysical {
+	if w.codes {
+		return w.transformCodeWeights(a, b, c)
+	}
 	all, free := []reg.VecPhysical{a}, w.regs[3:]
 	for point := range w.side/2 - 1 {
 		x, y := free[2*point], free[2*point+1]
