@@ -2,6 +2,8 @@ package ops
 
 import (
 	"slices"
+	"sync"
+	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/kernel/num"
@@ -121,9 +123,64 @@ func pairRows[T num.Number, R any](c *Call, unit float64, shape []int, dst []R, 
 		}
 	}
 	stepX, stepZ := w.step(1), w.step(2)
-	return c.rows(w, unit, func(n int, at []int) {
-		row(dst[at[0]:at[0]+n], x[at[1]:][:max(1, n*stepX)], z[at[2]:][:max(1, n*stepZ)])
+	last := len(w.dims) - 1
+	if last < 1 || w.dims[last] > shortRow || len(dst) == 0 {
+		return c.rows(w, unit, func(n int, at []int) {
+			row(dst[at[0]:at[0]+n], x[at[1]:][:max(1, n*stepX)], z[at[2]:][:max(1, n*stepZ)])
+		})
+	}
+	// Rows as short as those of points [768 1 2] + [49 2] are joined to longer ones.
+	length := w.dims[last]
+	w.dims = w.dims[:last]
+	outX, outZ := w.step(1), w.step(2)
+	return c.rows(w, (unit+1)*float64(length), func(n int, at []int) {
+		rooms := oneRowRooms.Get().(*[2][oneRow]uint64)
+		for i := 0; i < n; i += oneRow / length {
+			rows := min(n-i, oneRow/length)
+			row(dst[at[0]+i*length:][:rows*length],
+				inOneRow(&rooms[0], x[at[1]+i*outX:], rows, length, outX, stepX),
+				inOneRow(&rooms[1], z[at[2]+i*outZ:], rows, length, outZ, stepZ))
+		}
+		oneRowRooms.Put(rooms)
 	})
+}
+
+const (
+	shortRow = 16  // numbers of a row that is joined with its neighbours, at most: longer ones are worth a call
+	oneRow   = 256 // numbers of rows that are joined, at most
+)
+
+var oneRowRooms = sync.Pool{New: func() any { return new([2][oneRow]uint64) }}
+
+// inOneRow returns rows of length numbers one after the other, a single number if all are the same. The
+// rows are out from each other in x, their numbers step. It copies them to room, unless they lie so.
+func inOneRow[T num.Number](room *[oneRow]uint64, x []T, rows, length, out, step int) []T {
+	switch {
+	case out == 0 && step == 0:
+		return x[:1]
+	case out == length && step == 1:
+		return x[:rows*length]
+	}
+	to := unsafe.Slice((*T)(unsafe.Pointer(room)), rows*length)
+	switch {
+	case step == 0:
+		for i := range rows {
+			for k := range length {
+				to[i*length+k] = x[i*out]
+			}
+		}
+	case out == 0 && step == 1:
+		for done := copy(to, x[:length]); done < len(to); {
+			done += copy(to[done:], to[:done])
+		}
+	default:
+		for i := range rows {
+			for k := range length {
+				to[i*length+k] = x[i*out+k*step]
+			}
+		}
+	}
+	return to
 }
 
 // unroll makes the rows of a walk longer where they are short and operand k, with the numbers x, repeats
