@@ -189,10 +189,12 @@ func reducedBlock(shape []int, along []bool) (outer, length, inner int, ok bool)
 // reduceLine is a reduction by kernels: row reduces one row, and strips of rows side by side are joined,
 // where they are.
 type reduceLine struct {
-	row    func(v *vec.Unit, x []float32) float32
-	strips bool
-	join   num.Pair
-	mean   bool // sums are divided by their length
+	row     func(v *vec.Unit, x []float32) float32
+	strips  bool
+	join    num.Pair
+	mean    bool // sums are divided by their length
+	squares bool // squares are summed
+	root    bool // sums give their root
 }
 
 // reduceLines lists the reductions that have kernels.
@@ -201,9 +203,9 @@ var reduceLines = map[string]*reduceLine{
 	"ReduceMean":      {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Total(x) / float64(len(x))) }, strips: true, join: num.Add, mean: true},
 	"ReduceMax":       {row: (*vec.Unit).Largest, strips: true, join: num.Max},
 	"ReduceMin":       {row: (*vec.Unit).Smallest, strips: true, join: num.Min},
-	"ReduceSumSquare": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Squares(x, 0)) }},
+	"ReduceSumSquare": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Squares(x, 0)) }, strips: true, join: num.Add, squares: true},
 	"ReduceL1":        {row: func(_ *vec.Unit, x []float32) float32 { return float32(absoluteSum(x)) }},
-	"ReduceL2":        {row: l2},
+	"ReduceL2":        {row: l2, strips: true, join: num.Add, squares: true, root: true},
 	"ReduceLogSumExp": {row: logSumExpRow},
 	"ReduceProd":      {row: func(_ *vec.Unit, x []float32) float32 { return float32(productOfRow(x)) }},
 }
@@ -242,20 +244,29 @@ func logSumExpRow(v *vec.Unit, x []float32) float32 {
 
 // l2 accumulates in float64 if float32 would overflow or underflow.
 func l2(v *vec.Unit, x []float32) float32 {
-	if s := v.Squares(x, 0); s > 1e-30 && s < 1e36 {
+	if s := v.Squares(x, 0); squaresHold(s) {
 		return float32(math.Sqrt(s))
 	}
+	return float32(math.Sqrt(wideSquares(x, len(x), 1)))
+}
+
+// squaresHold reports whether a sum of squares in float32 lost nothing to overflow or underflow.
+func squaresHold(s float64) bool { return s > 1e-30 && s < 1e36 }
+
+// wideSquares adds the squares of n numbers that are step apart in float64.
+func wideSquares(x []float32, n, step int) float64 {
 	sum := 0.0
-	for _, a := range x {
-		sum += float64(a) * float64(a)
+	for i := range n {
+		sum += float64(x[i*step]) * float64(x[i*step])
 	}
-	return float32(math.Sqrt(sum))
+	return sum
 }
 
 // stripWork is the scratch memory of a strip.
 type stripWork struct {
 	wide    [stripWidth]float64
 	part    [stripWidth]float32
+	square  [stripWidth]float32
 	offsets [stripRows]int64
 	ones    [stripRows]float32
 }
@@ -282,6 +293,13 @@ func (l *reduceLine) strip(v *vec.Unit, dst, src []float32, rows, step int, work
 		}
 		return
 	}
+	if rows <= stripRows && !l.mean && !l.squares {
+		for k := range rows {
+			work.offsets[k] = 4 * int64(k*step)
+		}
+		v.BlendRows(dst, src, work.offsets[:rows], work.ones[:rows])
+		return
+	}
 	wide, part := work.wide[:n], work.part[:n]
 	clear(wide)
 	for j := 0; j < rows; j += stripRows {
@@ -289,7 +307,16 @@ func (l *reduceLine) strip(v *vec.Unit, dst, src []float32, rows, step int, work
 		for k := range now {
 			work.offsets[k] = 4 * int64(k*step)
 		}
-		v.BlendRows(part, src[j*step:], work.offsets[:now], work.ones[:now])
+		if l.squares {
+			v.Zip(num.Mul, part, src[j*step:][:n], src[j*step:][:n])
+			for k := 1; k < now; k++ {
+				row := src[(j+k)*step:][:n]
+				v.Zip(num.Mul, work.square[:n], row, row)
+				v.Zip(num.Add, part, part, work.square[:n])
+			}
+		} else {
+			v.BlendRows(part, src[j*step:], work.offsets[:now], work.ones[:now])
+		}
 		for i, s := range part {
 			wide[i] += float64(s)
 		}
@@ -299,6 +326,12 @@ func (l *reduceLine) strip(v *vec.Unit, dst, src []float32, rows, step int, work
 		by = float64(rows)
 	}
 	for i, s := range wide {
+		if l.root {
+			if !squaresHold(s) {
+				s = wideSquares(src[i:], rows, step)
+			}
+			s = math.Sqrt(s)
+		}
 		dst[i] = float32(s / by)
 	}
 }
