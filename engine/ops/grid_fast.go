@@ -111,9 +111,7 @@ func (op *gridSample) tapsAt(s *gridWork, at []float32, size []int, outside int3
 	rank, each, stride := len(size), op.tapCount(1), 1
 	n, last := len(at)/rank, rank-1
 	for d := last; d >= 0; d-- {
-		for i := range n {
-			op.along(&s.axes[d], i, op.locate(float64(at[i*rank+last-d]), size[d]), size[d], stride)
-		}
+		op.allAlong(&s.axes[d], at[last-d:], rank, n, size[d], stride)
 		stride *= size[d]
 	}
 	s.room(op.tapCount(rank), n)
@@ -139,6 +137,36 @@ func (op *gridSample) tapsAt(s *gridWork, at []float32, size []int, outside int3
 				index[i], weight[i], s.outside = outside, 0, true
 			}
 		}
+	}
+}
+
+// allAlong sets the taps along one dimension of size pixels of n positions, whose coordinates are step
+// apart.
+func (op *gridSample) allAlong(a *gridAxis, at []float32, step, n, size, stride int) {
+	if op.mode != "linear" || op.padding != "zeros" {
+		for i := range n {
+			op.along(a, i, op.locate(float64(at[i*step]), size), size, stride)
+		}
+		return
+	}
+	// As locate and along, without branches: which positions are outside is hard to predict.
+	scale, shift := float64(size)/2, float64(size-1)/2
+	if op.corners {
+		scale = shift
+	}
+	left, right, lower, upper := a.at[0][:n], a.at[1][:n], a.factor[0][:n], a.factor[1][:n]
+	for i := range left {
+		v := min(max(float64(at[i*step])*scale+shift, -2), float64(size+1))
+		base := int(v+2) - 2 // rounds down; of NaN it is outside on all processors
+		l, r := int64(base*stride), int64((base+1)*stride)
+		if uint(base) >= uint(size) {
+			l = gridOutside
+		}
+		if uint(base+1) >= uint(size) {
+			r = gridOutside
+		}
+		f := v - float64(base)
+		left[i], right[i], lower[i], upper[i] = l, r, 1-f, f
 	}
 }
 
