@@ -22,7 +22,9 @@ import (
 // bandChain returns the chain that begins with convolution n and can run in bands,
 // nil if there is none: a depthwise convolution with a 1x1 convolution before it,
 // after it or both, or any convolution with a max pool after it. Each value inside the
-// chain is read only by the next node.
+// chain is read only by the next node. Where a global pool reads the result, the depthwise
+// convolution by itself computes the means too (meanOf), which bands do not; so they have to
+// save more.
 func (b *builder) bandChain(n *ir.Node) []*ir.Node {
 	if p := b.pooled(n); p != nil {
 		return []*ir.Node{n, p}
@@ -39,11 +41,19 @@ func (b *builder) bandChain(n *ir.Node) []*ir.Node {
 	if n = b.onlyReader(n, convolve); n != nil && b.pointwiseConv(n) && (!hasResidual(n) || b.made(n.Inputs[3])) {
 		chain = append(chain, n)
 	}
-	if len(chain) < 2 || b.averaged(chain[len(chain)-1]) || !b.worthBands(chain) {
+	if len(chain) < 2 || !b.worthBands(chain) {
+		return nil
+	}
+	if b.averaged(chain[len(chain)-1]) && b.conv(chain[0]).Out.Image <= far {
 		return nil
 	}
 	return chain
 }
+
+// far is how many bytes of a picture between two convolutions cost more on their way to memory and
+// back than it costs to read what the second gives again for the means of its channels: 7 % of
+// EfficientNet-B0 at 448x448, whose largest such value has 19 MB, and nothing at 224x224, with 5 MB.
+const far = 6 << 20
 
 // pooled returns the max pool that alone reads convolution n's output, if that is
 // too large for L2, n has few weights, and Winograd's form is no candidate for n.

@@ -19,6 +19,11 @@ func TestBands(t *testing.T) {
 		wide = n.op("Conv", []*ir.Value{n.input(1, 3, size, size), n.weights(48, 3, 3, 3)}, integers("pads", 1, 1, 1, 1))
 		return wide, n.op("MaxPool", []*ir.Value{wide}, integers("kernel_shape", 3, 3), integers("strides", 2, 2))
 	}
+	averaged := func(n *network, size int) *ir.Value {
+		wide := n.op("Relu", []*ir.Value{n.op("Conv", []*ir.Value{n.input(1, 8, size, size), n.weights(64, 8, 1, 1)})})
+		y := n.op("Relu", []*ir.Value{n.op("Conv", []*ir.Value{wide, n.weights(64, 1, 3, 3)}, integer("group", 64), integers("pads", 1, 1, 1, 1))})
+		return n.op("Mul", []*ir.Value{y, n.op("Sigmoid", []*ir.Value{n.op("GlobalAveragePool", []*ir.Value{y})})})
+	}
 	for _, c := range []struct {
 		name  string
 		bands bool
@@ -45,6 +50,8 @@ func TestBands(t *testing.T) {
 			_, y := inverted(n, n.input(1, 160, 14, 7), 160, 320)
 			return []*ir.Value{y}
 		}},
+		{"whose means are asked for", false, func(n *network) []*ir.Value { return []*ir.Value{averaged(n, 100)} }},
+		{"whose means are asked for, of a large picture", true, func(n *network) []*ir.Value { return []*ir.Value{averaged(n, 160)} }},
 		{"a pool behind a large first convolution", true, func(n *network) []*ir.Value {
 			_, y := pooled(n, 80)
 			return []*ir.Value{y}
