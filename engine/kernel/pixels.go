@@ -33,9 +33,10 @@ type pixels struct {
 func (s *pixels) Chunks() int { return s.chunks }
 
 // Run is part of Step. All blocks of few pixels are copied, so that those of N H W C stay in
-// L1 until they are whole.
+// L2 until they are whole; of fewer than 32, too little is read of a plane at a time for the
+// processor to fetch it ahead.
 func (s *pixels) Run(chunk int, m *Memory) {
-	const few = 8
+	const few = 32 // at most maxUnit, as many as a room has
 	f := frames.Get().(*frame)
 	l := &s.blocked
 	blocked, flat := m.In, m.Out
