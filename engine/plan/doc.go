@@ -58,7 +58,7 @@
 //	    side from 20, channels from 32                        Winograd 4x4    winograd.go
 //	    side from 20, from 16; or side from 12, from 48       Winograd 4x4 or direct, timed
 //	    sides from 6 to 8, from 64, F32x16                    Winograd 4x4
-//	    side from 5, from 64                                  Winograd 2x2 or direct, timed
+//	    side from 4, from 64                                  Winograd 2x2, 4x4 or direct, timed
 //	all others, and on rung purego                            direct
 //
 // Chains and tap by tap use the lines below for their parts. A transposed convolution

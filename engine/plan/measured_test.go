@@ -64,3 +64,15 @@ func TestCloseFormsAreTriedOnce(t *testing.T) {
 		t.Errorf("%d convolutions were tried by the first network, %d by both", first, got)
 	}
 }
+
+// TestLongMapsTryWinograd: a map of four rows has enough tiles for both of Winograd's forms, one
+// of three has not.
+func TestLongMapsTryWinograd(t *testing.T) {
+	for rows, want := range map[int]int{3: 0, 4: 3, 8: 3} {
+		l := kernel.NewLayout(kernel.F32x16, 1, 64, rows, 26, kernel.Halo{Top: 1, Left: 1, Bottom: 1, Right: 1})
+		c := &kernel.Conv{In: l, Out: l, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, Group: 1}
+		if got := candidates(c); len(got) != want {
+			t.Errorf("%d rows: candidates %v, want %d", rows, got, want)
+		}
+	}
+}

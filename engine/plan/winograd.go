@@ -6,7 +6,8 @@ import "github.com/visionzoo/vision/engine/kernel"
 // depends on the machine; none stands for direct. Winograd's transforms have a price: with
 // few channels, there are too few products to pay for transforming the tiles, and small maps
 // have too few tiles of 4x4 outputs to pay for transforming 36 sets of weights, but enough
-// tiles of 2x2 outputs for 16 sets. On maps of up to 8x8, which are four tiles of 4x4, a
+// tiles of 2x2 outputs for 16 sets; a long map, such as 4x26 of a line of text, has enough of
+// both. On maps of up to 8x8, which are four tiles of 4x4, a
 // kernel of AVX-512 transforms the weights in registers (kernel's winogradFew), which is
 // faster than both. Dilated kernels have their tiles on every second row and column, or every
 // third; on a map that is not much larger than the dilation, most of a tile is outside.
@@ -27,8 +28,8 @@ func candidates(c *kernel.Conv) []kernel.ConvMethod {
 		return []kernel.ConvMethod{kernel.ConvWinograd, kernel.ConvDirect}
 	case side >= 6 && max(c.Out.H, c.Out.W) <= 8 && channels >= 64 && inside >= 0.5 && c.In.Format == kernel.F32x16:
 		return []kernel.ConvMethod{kernel.ConvWinograd}
-	case side >= 5 && channels >= 64:
-		return []kernel.ConvMethod{kernel.ConvSmallWinograd, kernel.ConvDirect}
+	case side >= 4 && channels >= 64:
+		return []kernel.ConvMethod{kernel.ConvSmallWinograd, kernel.ConvWinograd, kernel.ConvDirect}
 	}
 	return nil
 }
