@@ -92,7 +92,7 @@ const compared = 48
 // Prepare returns the option with which a network must be opened for Session: it
 // disables fusions that a standard ONNX file cannot express.
 func Prepare() engine.Option {
-	return engine.WithoutPass("quant", "dynamic", "silu", "gelu", "layernorm", "conv", "activation", "residual")
+	return engine.WithoutPass("quant", "dynamic", "shuffle", "silu", "gelu", "layernorm", "conv", "activation", "residual")
 }
 
 // Session quantises the network of a session that was opened with Prepare. The session

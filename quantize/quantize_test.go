@@ -254,6 +254,22 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestShuffle: ShuffleNet's exchange of channels, which the passes join, is written as it was.
+func TestShuffle(t *testing.T) {
+	n := &network{rand.New(rand.NewSource(1)), &onnx.Graph{Name: "shuffle"}}
+	n.g.Inputs, n.g.Outputs = value("x", 1, 3, 20, 20), value("y", 1, 4, 18, 18)
+	n.g.Initializers = []*onnx.Tensor{
+		{Name: "apart", DataType: 7, Dims: []int64{5}, Int64s: []int64{1, 2, 4, 18, 18}}, {Name: "joined", DataType: 7, Dims: []int64{4}, Int64s: []int64{1, 8, 18, 18}},
+		{Name: "first", DataType: 7, Dims: []int64{1}, Int64s: []int64{0}}, {Name: "half", DataType: 7, Dims: []int64{1}, Int64s: []int64{4}}, {Name: "axis", DataType: 7, Dims: []int64{1}, Int64s: []int64{1}}}
+	v := n.op("Reshape", "parts", nil, n.op("Conv", "conv", nil, "x", n.constant("w1", 0.3, 8, 3, 3, 3)), "apart")
+	v = n.op("Reshape", "shuffled", nil, n.op("Transpose", "exchanged", []*onnx.Attribute{ints("perm", 0, 2, 1, 3, 4)}, v), "joined")
+	v = n.op("Slice", "kept", nil, v, "first", "half", "axis")
+	n.op("Conv", "y", nil, v, n.constant("w2", 0.3, 4, 4, 1, 1))
+	if _, r := n.quantized(t, 13); r.Error > 0.05 || len(r.Layers) != 2 {
+		t.Errorf("error %.3f, %d layers", r.Error, len(r.Layers))
+	}
+}
+
 // TestOldForms: what opset 13 writes in another form means the same there, and the
 // session is as it was.
 func TestOldForms(t *testing.T) {
