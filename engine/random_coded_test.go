@@ -34,7 +34,7 @@ func growCoded(g *randomGraph) {
 		y, c := from(g, others...), x.t.Dim(1)
 		k := from(g, 1, 1, 3)
 		var z made
-		switch from(g, "conv", "conv", "conv", "add", "add", "mul", "concat", "pool", "mean", "function", "outside", "half") {
+		switch from(g, "conv", "conv", "conv", "add", "add", "mul", "concat", "pool", "mean", "function", "outside", "half", "dense") {
 		case "conv":
 			group, out := 1, from(g, c, c, 16, 33)
 			if g.rng.Intn(3) == 0 {
@@ -48,8 +48,8 @@ func growCoded(g *randomGraph) {
 				continue
 			}
 			p, in := k/2, []made{x, w}
-			if g.coin() {
-				in = append(in, g.weights(4, out))
+			if b, okB := g.codedBias(out); okB && g.coin() {
+				in = append(in, b)
 			}
 			z, ok = g.node("Conv", in, ir.AttrInt("group", group), ir.AttrInts("pads", p, p, p, p))
 		case "add":
@@ -66,6 +66,9 @@ func growCoded(g *randomGraph) {
 			z, ok = g.node(from(g, "Relu", "Sigmoid", "HardSwish", "LeakyRelu"), []made{x})
 		case "half":
 			z, ok = g.node("Slice", []made{x, g.ints(0), g.ints((c + 1) / 2), g.ints(1)})
+		case "dense":
+			g.dense(x, zero)
+			continue
 		case "outside": // numbers that stay what they are
 			g.node(from(g, "Neg", "Relu", "Sigmoid"), []made{x})
 			continue
@@ -81,5 +84,49 @@ func growCoded(g *randomGraph) {
 		if x, ok = g.codes(z, zero()); ok {
 			coded = append(coded, x)
 		}
+	}
+}
+
+// codedBias is one of n numbers, or the codes of it, which have 32 bits.
+func (g *randomGraph) codedBias(n int) (made, bool) {
+	if g.coin() {
+		return g.weights(4, n), true
+	}
+	codes := make([]int32, n)
+	for i := range codes {
+		codes[i] = int32(g.rng.Intn(1000) - 500)
+	}
+	return g.node("DequantizeLinear", []made{g.constant(tensor.Of(codes, n)), g.constant(tensor.Scalar(float32(0.04 / 40)))})
+}
+
+// dense is a fully connected layer between codes, of all numbers of each picture or of its means.
+func (g *randomGraph) dense(x made, zero func() *tensor.Tensor) {
+	ok := true
+	if g.coin() {
+		if x, ok = g.node("GlobalAveragePool", []made{x}); ok {
+			x, ok = g.codes(x, zero())
+		}
+	}
+	if ok {
+		x, ok = g.node("Flatten", []made{x})
+	}
+	if ok && g.coin() {
+		x, ok = g.codes(x, zero())
+	}
+	n := from(g, 1, 10, 33)
+	if !ok || x.t.Len()*n > g.work {
+		return
+	}
+	turned, shape := g.rng.Intn(2), []int{x.t.Dim(1), n}
+	if turned == 1 {
+		shape = []int{n, x.t.Dim(1)}
+	}
+	w, okW := g.byteWeights(g.weights(x.t.Dim(1), shape...), 1-turned)
+	b, okB := g.codedBias(n)
+	if !okW || !okB {
+		return
+	}
+	if x, ok = g.node("Gemm", []made{x, w, b}, ir.AttrInt("transB", turned)); ok && g.coin() {
+		g.codes(x, zero())
 	}
 }

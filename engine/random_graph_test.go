@@ -25,6 +25,7 @@ type randomGraph struct {
 	steps  bool // it rounds to a grid, where a small error can become a whole step
 	work   int  // bounds the products of one node, so that the reference kernels keep up
 	old    bool // nodes are of older opsets now and then
+	bits   bool // of codes only: every way computes the same, to the bit
 	large  bool // pictures are larger, and there are more channels
 	shared bool // values are read by many nodes, which stand in any order that can be run
 }
@@ -40,15 +41,24 @@ const randomOpset = 21
 // newRandomGraph is the graph of a seed.
 func newRandomGraph(seed int64) *randomGraph {
 	g := emptyRandomGraph(seed)
+	g.growAny()
+	if g.rng.Intn(8) == 0 {
+		g = g.halved(from(g, tensor.Float16, tensor.Float16, tensor.BFloat16))
+	}
+	g.finish()
+	return g
+}
+
+// growAny grows a graph of any kind.
+func (g *randomGraph) growAny() {
 	g.old = true
 	if g.large = g.rng.Intn(12) == 0; g.large {
 		g.work *= 8
 	}
 	g.shared = g.coin()
 	if g.shared && g.coin() {
-		from(g, growShared, growShared, growShared, growSentences, growCoded, growVolumes)(g)
-		g.finish()
-		return g
+		from(g, growShared, growShared, growShared, growSentences, growCoded, growCodes, growVolumes)(g)
+		return
 	}
 	for range 1 + g.rng.Intn(2) {
 		g.input(g.normal(g.startShape()...), g.rng.Intn(4) == 0)
@@ -58,8 +68,6 @@ func newRandomGraph(seed int64) *randomGraph {
 		tries++
 		growths[g.pick(growthWeights)].grow(g)
 	}
-	g.finish()
-	return g
 }
 
 func emptyRandomGraph(seed int64) *randomGraph {
@@ -196,11 +204,20 @@ func (g *randomGraph) unbound(op string, in []made, attrs ...*ir.Attr) (n *ir.No
 		version = from(g, 7, 9, 10, 11, 12, 13, 18)
 		in, attrs = written(version, op, in, attrs)
 	}
-	def := ops.Find(domain, op, version)
-	if def == nil {
+	n = &ir.Node{Domain: domain, Op: op, Version: version, Attrs: attrs}
+	out, ok := g.bind(n, 1, in)
+	if !ok {
 		return nil, nil, false
 	}
-	n = &ir.Node{Domain: domain, Op: op, Version: version, Attrs: attrs}
+	return n, out[0], true
+}
+
+// bind gives a node its operands, outputs and operator, and evaluates it; ok is as for unbound.
+func (g *randomGraph) bind(n *ir.Node, outputs int, in []made) (out []*tensor.Tensor, ok bool) {
+	def := ops.Find(n.Domain, n.Op, n.Version)
+	if def == nil {
+		return nil, false
+	}
 	args := make([]*tensor.Tensor, len(in))
 	facts := make([]ir.Fact, len(in))
 	for i, m := range in {
@@ -212,23 +229,30 @@ func (g *randomGraph) unbound(op string, in []made, attrs ...*ir.Attr) (n *ir.No
 			}
 		}
 	}
-	v := g.graph.NewValue(fmt.Sprint(op, "_", g.graph.Values()), ir.Fact{})
-	v.Node, n.Outputs, n.Name = n, []*ir.Value{v}, v.Name
-	if err := ops.BindNode(n, def); err != nil {
-		return nil, nil, false
+	for range outputs {
+		v := g.graph.NewValue(fmt.Sprint(n.Op, "_", g.graph.Values()), ir.Fact{})
+		v.Node, n.Outputs = n, append(n.Outputs, v)
 	}
-	if out, err := ops.InferNode(n, facts); err != nil {
-		return nil, nil, false
-	} else if size, known := out[0].Shape.Ints(); known {
-		if count, err := tensor.Count(size); err != nil || count > g.work>>5 {
-			return nil, nil, false
+	n.Name = n.Outputs[0].Name
+	if err := ops.BindNode(n, def); err != nil {
+		return nil, false
+	}
+	inferred, err := ops.InferNode(n, facts)
+	if err != nil {
+		return nil, false
+	}
+	for _, f := range inferred {
+		if size, known := f.Shape.Ints(); known {
+			if count, err := tensor.Count(size); err != nil || count > g.work>>5 {
+				return nil, false
+			}
 		}
 	}
-	out, err := evaluate(n, args)
-	if err != nil || out[0] == nil || !tame(out[0]) {
-		return nil, nil, false
+	out, err = evaluate(n, args)
+	if err != nil || slices.ContainsFunc(out, func(t *tensor.Tensor) bool { return t == nil || !tame(t) }) {
+		return nil, false
 	}
-	return n, out[0], true
+	return out, true
 }
 
 // evaluate is what the reference kernel of a node makes; its panics stay panics.
@@ -270,13 +294,17 @@ func written(version int, op string, in []made, attrs []*ir.Attr) ([]made, []*ir
 }
 
 // tame reports whether numbers are finite and of a size at which float32 still
-// tells them apart.
+// tells them apart; integers may be as large as it holds them.
 func tame(t *tensor.Tensor) bool {
 	if t.DType() >= tensor.Sequence {
 		return !slices.ContainsFunc(t.Elems(), func(e *tensor.Tensor) bool { return !tame(e) })
 	}
+	bound := 1e4
+	if t.DType() == tensor.Int32 || t.DType() == tensor.Int64 {
+		bound = 1 << 24
+	}
 	for _, v := range tensor.ToFloat64(t) {
-		if !(math.Abs(v) < 1e4) {
+		if !(math.Abs(v) < bound) {
 			return false
 		}
 	}
@@ -295,10 +323,7 @@ func (g *randomGraph) node(op string, in []made, attrs ...*ir.Attr) (made, bool)
 	if !ok {
 		return made{}, false
 	}
-	g.graph.Nodes = append(g.graph.Nodes, n)
-	m := made{n.Outputs[0], t}
-	g.values = append(g.values, m)
-	return m, true
+	return g.add(n, []*tensor.Tensor{t})[0], true
 }
 
 // one is a float value of a rank that ok accepts, the newer the likelier, or any of

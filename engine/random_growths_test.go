@@ -19,6 +19,7 @@ var growths = []growth{
 	{3, growLine}, {3, growWide}, {5, growIsland}, {4, growType}, {3, growChoice}, {3, growPick}, {3, growPieces}, {3, growShuffle}, {6, growOther},
 	{5, growPattern}, {2, growRecurrent}, {3, growShapes}, {2, growScan},
 	{4, growBranches}, {4, growTurns}, {3, growSequence}, {8, growGiven}, {2, growConstant}, {4, growFound}, {3, growMoments}, {5, growContributed},
+	{1, growStem}, {3, growIntegers},
 }
 
 var growthWeights = func() []int {
@@ -110,6 +111,34 @@ func growConvTranspose(g *randomGraph) {
 	y, ok := g.node("ConvTranspose", []made{x, g.weights(c/group*max(1, kh*kw/(sh*sw)), c, out/group, kh, kw), g.weights(4, out)}, attrs...)
 	if ok && g.coin() {
 		g.node(from(g, "Relu", "Sigmoid", "LeakyRelu"), []made{y})
+	}
+}
+
+// growStem is a first convolution of a picture that is large enough for the max pool behind it to
+// run in bands with it.
+func growStem(g *randomGraph) {
+	c, out, k := from(g, 1, 3, 4), from(g, 16, 24, 32), from(g, 1, 2, 3)
+	side := 280 / from(g, 1, 2, 2)
+	work := g.work
+	defer func() { g.work = work }()
+	if g.work = 64 << 20; side > 140 {
+		k = 1
+	}
+	x := g.input(g.normal(from(g, 1, 1, 2), c, side+g.rng.Intn(4), side+g.rng.Intn(4)), g.rng.Intn(4) == 0)
+	p := func() int { return g.rng.Intn(k) }
+	x, ok := g.node("Conv", []made{x, g.weights(c*k*k, out, c, k, k), g.weights(4, out)}, ir.AttrInts("pads", p(), p(), p(), p()),
+		ir.AttrInts("strides", from(g, 1, 1, 2), from(g, 1, 1, 2)))
+	if ok && g.coin() {
+		x, ok = g.node(from(g, "Relu", "HardSwish", "LeakyRelu"), []made{x})
+	}
+	if !ok {
+		return
+	}
+	x, ok = g.node("MaxPool", []made{x}, ir.AttrInts("kernel_shape", 3, from(g, 2, 3)), ir.AttrInts("strides", from(g, 2, 3), from(g, 1, 2)),
+		ir.AttrInts("pads", from(g, 0, 1), from(g, 0, 1), from(g, 0, 1), from(g, 0, 1)), ir.AttrInt("ceil_mode", g.rng.Intn(2)),
+		ir.AttrInts("dilations", from(g, 1, 1, 2), 1))
+	if ok {
+		g.node("Conv", []made{x, g.weights(out, 8, out, 1, 1)})
 	}
 }
 

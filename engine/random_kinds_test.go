@@ -1,47 +1,26 @@
 package engine_test
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
-	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // many adds a node of several outputs.
 func (g *randomGraph) many(op string, outputs int, in []made, attrs ...*ir.Attr) []made {
 	n := &ir.Node{Op: op, Version: randomOpset, Attrs: attrs}
-	args, facts := make([]*tensor.Tensor, len(in)), make([]ir.Fact, len(in))
-	for i, m := range in {
-		n.Inputs, args[i] = append(n.Inputs, m.Value), m.t
-		if m.Value != nil {
-			facts[i] = ir.TypeOf(m.t)
-			if m.Value.Const() != nil {
-				facts[i] = m.Value.Fact
-			}
-		}
-	}
-	for range outputs {
-		v := g.graph.NewValue(fmt.Sprint(op, "_", g.graph.Values()), ir.Fact{})
-		v.Node, n.Outputs = n, append(n.Outputs, v)
-	}
-	n.Name = n.Outputs[0].Name
-	if err := ops.BindNode(n, ops.Find("", op, randomOpset)); err != nil {
+	out, ok := g.bind(n, outputs, in)
+	if !ok {
 		return nil
 	}
-	if _, err := ops.InferNode(n, facts); err != nil {
-		return nil
-	}
-	out, err := evaluate(n, args)
-	if err != nil {
-		return nil
-	}
+	return g.add(n, out)
+}
+
+// add adds a node that is bound and what it was evaluated to.
+func (g *randomGraph) add(n *ir.Node, out []*tensor.Tensor) []made {
 	var all []made
 	for i, t := range out {
-		if t == nil || !tame(t) {
-			return nil
-		}
 		all = append(all, made{n.Outputs[i], t})
 	}
 	g.graph.Nodes = append(g.graph.Nodes, n)

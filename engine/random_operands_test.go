@@ -189,7 +189,6 @@ func growMoments(g *randomGraph) {
 
 // growContributed is an operator of ONNX Runtime's own.
 func growContributed(g *randomGraph) {
-	const ms = "com.microsoft."
 	x, ok := g.one(func(t *tensor.Tensor) bool { return t.Rank() > 0 && t.Len() > 0 })
 	if !ok {
 		return

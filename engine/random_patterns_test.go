@@ -184,6 +184,12 @@ func affine(c *spelling, x made) {
 	conv()
 }
 
+func growIntegers(g *randomGraph) {
+	if x, ok := g.one(func(t *tensor.Tensor) bool { return t.Rank() > 1 && t.Len() > 0 }); ok {
+		integers(&spelling{g, true}, x)
+	}
+}
+
 // integers quantises an input, or a value, as it comes, as ONNX Runtime's quantize_dynamic
 // writes it.
 func integers(c *spelling, x made) {
@@ -211,21 +217,39 @@ func integers(c *spelling, x made) {
 	if op == "ConvInteger" {
 		each = []int{n, 1, 1}
 	}
-	codes, zero := make([]uint8, in[1].t.Len()), uint8(from(c.randomGraph, 0, 128, 143))
-	for i := range codes {
-		codes[i] = uint8(c.rng.Intn(256))
+	w, zero := codedWeights(c, in[1].t.Shape(), n)
+	scales := from(c.randomGraph, each, []int{1}, []int{})
+	factors := c.constant(tensor.Of(slices.Repeat([]float32{0.01}, tensor.MustCount(scales)), scales...))
+	act := func(y made) { c.node(from(c.randomGraph, "Relu", "Sigmoid"), []made{y}) }
+	joined := op == "MatMulInteger" && c.coin() // by ONNX Runtime's optimiser
+	bias := from(c.randomGraph, made{}, c.weights(1, n))
+	if joined && c.coin() {
+		act(c.node(ms+"DynamicQuantizeMatMul", []made{x, w, factors, zero, bias}))
+		return
 	}
 	q := c.many("DynamicQuantizeLinear", 3, []made{x})
 	if len(q) == 0 {
 		return
 	}
-	y := c.node(op, []made{q[0], c.constant(tensor.Of(codes, in[1].t.Shape()...)), q[2], c.constant(tensor.Scalar(zero))}, attrs...)
+	if joined {
+		act(c.node(ms+"MatMulIntegerToFloat", []made{q[0], w, q[1], factors, q[2], zero, bias}))
+		return
+	}
+	y := c.node(op, []made{q[0], w, q[2], zero}, attrs...)
 	y = c.node("Cast", []made{y}, ir.AttrInt("to", int(tensor.Float32)))
-	scales := from(c.randomGraph, each, []int{1}, []int{})
-	factor := c.node("Mul", c.pair(q[1], c.constant(tensor.Of(slices.Repeat([]float32{0.01}, tensor.MustCount(scales)), scales...))))
-	y = c.node("Mul", c.pair(y, factor))
-	y = c.node("Add", c.pair(y, c.weights(1, from(c.randomGraph, each, each, []int{1}, []int{n}, []int{1, 1, n})...)))
-	c.node(from(c.randomGraph, "Relu", "Sigmoid"), []made{y})
+	y = c.node("Mul", c.pair(y, c.node("Mul", c.pair(q[1], factors))))
+	act(c.node("Add", c.pair(y, c.weights(1, from(c.randomGraph, each, each, []int{1}, []int{n}, []int{1, 1, n})...))))
+}
+
+// codedWeights are codes of either sign, and one zero point or one for each of n outputs.
+func codedWeights(c *spelling, shape []int, n int) (w, zero made) {
+	to, zeros := from(c.randomGraph, tensor.Uint8, tensor.Int8), from(c.randomGraph, []int{}, []int{1}, []int{n})
+	codes, points := tensor.New(to, shape...), tensor.New(to, zeros...)
+	c.rng.Read(codes.Bytes())
+	if to == tensor.Uint8 || c.coin() {
+		c.rng.Read(points.Bytes())
+	}
+	return c.constant(codes), c.constant(points)
 }
 
 // line is convolutions of one dimension with what stands between them.

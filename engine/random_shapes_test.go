@@ -98,10 +98,17 @@ func growResize(g *randomGraph) {
 		ir.AttrString("coordinate_transformation_mode", from(g, "half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"))}
 	if mode == "nearest" {
 		attrs = append(attrs, ir.AttrString("nearest_mode", from(g, "floor", "ceil", "round_prefer_floor", "round_prefer_ceil")))
+	} else {
+		attrs = append(attrs, ir.AttrInt("antialias", g.rng.Intn(2)), ir.AttrInt("exclude_outside", g.rng.Intn(2)))
 	}
 	if g.coin() {
 		s := from[float32](g, 2, 2, 3, 0.5, 1.5)
 		g.node("Resize", []made{x, none, g.constant(tensor.Of([]float32{1, 1, s, s}))}, attrs...)
+		return
+	}
+	if g.rng.Intn(4) == 0 { // of some axes only
+		attrs = append(attrs, ir.AttrInts("axes", from(g, 2, -1)), ir.AttrString("keep_aspect_ratio_policy", from(g, "stretch", "not_larger", "not_smaller")))
+		g.node("Resize", []made{x, none, none, g.ints(1 + g.rng.Intn(24))}, attrs...)
 		return
 	}
 	g.node("Resize", []made{x, none, none, g.ints(x.t.Dim(0), x.t.Dim(1), 1+g.rng.Intn(24), 1+g.rng.Intn(24))}, attrs...)

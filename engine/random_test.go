@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -44,12 +45,12 @@ func waysToRun(seed int64) []way {
 	bf16, one := engine.Precision(engine.BF16), "bf16, one thread"
 	ways = append(ways, way{name: one, opts: []engine.Option{bf16, engine.Threads(1)}, rough: true},
 		way{name: "bf16", opts: []engine.Option{bf16}, like: one, rough: true})
-	passes := []string{"channels", "quant", "dynamic", "fold", "identity", "pad", "rows", "focus", "batchnorm", "clip", "silu", "gelu", "layernorm", "conv", "activation", "affine", "residual", "dead"}
 	rng := rand.New(rand.NewSource(seed))
-	var off []string
-	for _, p := range passes {
+	var passes, off []string
+	for _, p := range pass.All {
+		passes = append(passes, p.Name)
 		if rng.Intn(4) == 0 {
-			off = append(off, p)
+			off = append(off, p.Name)
 		}
 	}
 	return append(ways,
@@ -161,7 +162,7 @@ func (g *randomGraph) check(w way, results map[string]engine.Values, others *oth
 				return err
 			}
 			if others != nil {
-				if err := others.check(s, g.steps); err != nil {
+				if err := g.checkOther(s, others); err != nil {
 					return err
 				}
 			}
@@ -185,7 +186,7 @@ func (g *randomGraph) check(w way, results map[string]engine.Values, others *oth
 			}
 		}
 		for name, got := range out {
-			want, exact := g.want(name), false
+			want, exact := g.want(name), g.bits
 			if w.like != "" {
 				want, exact = results[w.like][name], true
 			}
@@ -241,7 +242,7 @@ func (g *randomGraph) otherSizes() (*otherRun, error) {
 				shape[i] = max(least, shape[i]+g.rng.Intn(8)-3)
 			}
 		}
-		in[v.Name] = g.normal(shape...)
+		in[v.Name] = turned(g.normal(shape...), in[v.Name].DType())
 	}
 	if !open {
 		return nil, nil
@@ -270,7 +271,7 @@ func broken(err error) error {
 	return nil
 }
 
-func (o *otherRun) check(s *engine.Session, steps bool) error {
+func (g *randomGraph) checkOther(s *engine.Session, o *otherRun) error {
 	out, err := s.Run(context.Background(), o.in)
 	switch {
 	case o.want == nil && err != nil:
@@ -281,7 +282,7 @@ func (o *otherRun) check(s *engine.Session, steps bool) error {
 		return fmt.Errorf("with other sizes: %w", err)
 	}
 	for name, want := range o.want {
-		if err := near(out[name], want, false, steps); err != nil {
+		if err := near(out[name], want, g.bits, g.steps); err != nil {
 			return fmt.Errorf("with other sizes, %v: output %s %w", o.in, name, err)
 		}
 	}
@@ -295,13 +296,13 @@ func (g *randomGraph) together(s *engine.Session, others *otherRun) error {
 	for i := range errs {
 		all.Go(func() {
 			if i%2 == 0 {
-				errs[i] = others.check(s, g.steps)
+				errs[i] = g.checkOther(s, others)
 				return
 			}
 			out, err := s.Run(context.Background(), g.inputs)
 			for _, v := range g.graph.Outputs {
 				if err == nil {
-					err = near(out[v.Name], g.want(v.Name), false, g.steps)
+					err = near(out[v.Name], g.want(v.Name), g.bits, g.steps)
 				}
 			}
 			errs[i] = err
@@ -326,7 +327,7 @@ func near(got, want *tensor.Tensor, exact, steps bool) error {
 	for i, w := range b {
 		d := math.Abs(a[i] - w)
 		if exact && math.Float64bits(a[i]) != math.Float64bits(w) {
-			return fmt.Errorf("number %d of %s is %g, with one thread %g", i, got, a[i], w)
+			return fmt.Errorf("number %d of %s is %g, want %g to the bit", i, got, a[i], w)
 		}
 		if !(d <= worst) {
 			worst, at = d, i
