@@ -7,19 +7,33 @@ import (
 
 // Sums is a convolution of 8-bit codes whose outputs are the exact sums, in int32, as ONNX's
 // ConvInteger and MatMulInteger define them. Codes and sums are row-major. A product of matrices
-// is a convolution of pictures of one pixel.
+// is a convolution of pictures of one pixel, and may make codes of its sums, as QLinearMatMul does.
 //
 // It takes these steps, with what is between them in the scratch:
 //
 //	endsOfSums   zero point  ─▶ biases of the sums (Ends)
 //	byteMove     codes       ─▶ codes, in U8x64 or U8x4
 //	inScratch    codes, Ends ─▶ the QConv itself: int32, in the rung's blocks or in rows of complete ones
-//	transpose    blocks      ─▶ the output; of a matrix unpad
+//	transpose    blocks      ─▶ the output; of a matrix unpad, or codesOfRows
 type Sums struct {
 	QConv        // from stored codes to blocks of int32
 	from  Layout // of the codes, U8
 	into  Layout // of the output, Planar
 	flip  uint8  // by which codes are stored
+	codes *SumCodes
+}
+
+// SumCodes says how the sums of a matrix become codes: sum·Scales, rounded half to even, plus Zero.
+type SumCodes struct {
+	Scales []float32 // for each column
+	Zero   uint8     // as stored
+	Flip   uint8     // by which the codes are stored
+}
+
+// Recode makes the output of a product of matrices codes.
+func (s *Sums) Recode(c SumCodes) {
+	s.codes = &c
+	s.Floats = &Floats{Scales: c.Scales, Bias: make([]float32, len(c.Scales))}
 }
 
 // NewSums returns a Sums; c.In is U8, c.Out is Planar, Group is 1. flip is 0x80 for signed codes,
@@ -46,7 +60,7 @@ func (r *Rung) Sums(s *Sums, w *QConvWeights) (Work, error) {
 	if err != nil {
 		return Work{}, err
 	}
-	if s.from.Format != U8 || s.into.Format != Planar {
+	if s.from.Format != U8 || s.into.Format != Planar || s.codes != nil && !s.matrix() {
 		return Work{}, fmt.Errorf("%v: sums are made of u8, and planar", &s.Conv)
 	}
 	at, size := dynamicRooms{rows: -1}, 0
@@ -57,7 +71,7 @@ func (r *Rung) Sums(s *Sums, w *QConvWeights) (Work, error) {
 	room(&at.ends, roundUp(s.Out.C, 32)/32*floatEnds)
 	room(&at.codes, s.In.Size())
 	room(&at.convScratch, conv.Scratch)
-	blocks := !s.matrix() || s.Out.Image != s.into.Image
+	blocks := !s.matrix() || s.Out.Image != s.into.Image || s.codes != nil
 	if blocks {
 		room(&at.rows, s.Out.Size())
 	}
@@ -70,6 +84,8 @@ func (r *Rung) Sums(s *Sums, w *QConvWeights) (Work, error) {
 		steps = append(steps, at.inside(step))
 	}
 	switch {
+	case s.codes != nil:
+		steps = append(steps, &codesOfRows{s.Out, at.rows, s.codes, r})
 	case s.matrix() && blocks:
 		steps = append(steps, &unpad{s.Out, s.into, at.rows})
 	case blocks:
@@ -78,7 +94,8 @@ func (r *Rung) Sums(s *Sums, w *QConvWeights) (Work, error) {
 	return Work{Steps: steps, Scratch: size}, nil
 }
 
-// endsOfSums computes the biases that take account of the codes' zero point.
+// endsOfSums computes the biases that take account of the codes' zero point, and lays the scales of
+// what becomes codes beside them.
 type endsOfSums struct {
 	s       *Sums
 	weights *QConvWeights
@@ -98,5 +115,27 @@ func (s *endsOfSums) Run(_ int, m *Memory) {
 		for i := range min(32, s.s.Out.C-first) {
 			sums[i] = s.weights.products.zero(zero) * s.weights.bias[first+i]
 		}
+		if s.s.codes != nil {
+			floats := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(&sums[0]), 128)), 64) // scales, then biases
+			clear(floats)
+			copy(floats[:32], s.s.codes.Scales[first:])
+		}
+	}
+}
+
+// codesOfRows makes codes of the rows of a matrix, scaled sums that end with complete blocks.
+type codesOfRows struct {
+	from  Layout
+	at    int
+	codes *SumCodes
+	rung  *Rung
+}
+
+func (s *codesOfRows) Chunks() int { return (s.from.N + unpadEach - 1) / unpadEach }
+
+func (s *codesOfRows) Run(chunk int, m *Memory) {
+	for n := chunk * unpadEach; n < min((chunk+1)*unpadEach, s.from.N); n++ {
+		row := unsafe.Slice((*float32)(unsafe.Add(m.Scratch, s.at+n*s.from.Image)), s.from.C)
+		s.rung.QuantizeRow(bytesAt(unsafe.Add(m.Out, n*s.from.C), s.from.C), row, 1, s.codes.Zero, s.codes.Flip)
 	}
 }

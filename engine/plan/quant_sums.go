@@ -7,7 +7,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// The inputs of ConvInteger and MatMulInteger. The zero point of x is input 2.
+// The inputs of ConvInteger and MatMulInteger. The zero point of x is input 2, as QLinearMatMul's.
 var (
 	integerConv   = quantOperands{x: 0, w: 1, wScale: -1, wZero: 3, bias: -1, transposed: true}
 	integerMatMul = quantOperands{x: 0, w: 1, wScale: -1, wZero: 3, bias: -1}
@@ -15,8 +15,8 @@ var (
 
 const sumsZero = 2
 
-// sumsNode schedules a ConvInteger or MatMulInteger of constant weights; it reports false if the
-// kernels do not support it.
+// sumsNode schedules a ConvInteger or MatMulInteger of constant weights, or a QLinearMatMul that does
+// not run on blocks of codes; it reports false if the kernels do not support it.
 func (b *builder) sumsNode(n *ir.Node) (bool, error) {
 	c, p := b.sumsConv(n)
 	if c == nil || !b.dynamicConstants(n, p) {
@@ -38,6 +38,9 @@ func (b *builder) sumsNode(n *ir.Node) (bool, error) {
 		}
 	}
 	s := b.opt.Rung.NewSums(c, b.quant.flip(x), zero)
+	if y := n.Outputs[0]; p == qlinearMatMul {
+		s.Recode(kernel.SumCodes{Scales: b.quant.scalesOf(n, p, c.Out.C), Zero: b.quant.zero(n, p.yZero, y), Flip: b.quant.flip(y)})
+	}
 	packed, err := b.packCodes(n, p, &s.QConv)
 	if err != nil {
 		return false, err
@@ -54,24 +57,30 @@ func (b *builder) sumsNode(n *ir.Node) (bool, error) {
 	return true, nil
 }
 
-// sumsConv is the geometry of a ConvInteger or a MatMulInteger, nil if the kernels do not
-// support it.
+// sumsConv is the geometry of a ConvInteger, a MatMulInteger or a QLinearMatMul, nil if the kernels
+// do not support it.
 func (b *builder) sumsConv(n *ir.Node) (*kernel.Conv, quantOperands) {
-	if n.Domain != "" || n.Op != "ConvInteger" && n.Op != "MatMulInteger" {
+	p, ok := map[string]quantOperands{"ConvInteger": integerConv, "MatMulInteger": integerMatMul, "QLinearMatMul": qlinearMatMul}[n.Op]
+	if n.Domain != "" || !ok || p == qlinearMatMul && !b.quant.constants(n, p.xScale, p.yScale, p.yZero) {
 		return nil, quantOperands{}
 	}
-	x, w := n.Inputs[0], b.constant(n.Inputs[1])
+	x, w := n.Inputs[0], b.constant(n.Inputs[p.w])
 	f, y := b.fact(x), b.fact(n.Outputs[0])
 	d, ok := f.Shape.Ints()
 	if !ok || w == nil || b.constant(x) != nil || pass.SignBit(f.DType) == 0 && f.DType != tensor.Uint8 || !b.fitsLimit(f.Shape) || !b.fitsLimit(y.Shape) || !b.oneZero(n) {
 		return nil, quantOperands{}
 	}
-	if n.Op == "MatMulInteger" {
+	if p == qlinearMatMul {
+		if _, ok := b.quant.zeroOf(n.Inputs[p.yZero], y.DType); !ok || y.DType != tensor.Int8 && y.DType != tensor.Uint8 {
+			return nil, quantOperands{}
+		}
+	}
+	if !p.transposed {
 		if len(d) < 2 || w.Rank() != 2 {
 			return nil, quantOperands{}
 		}
 		rows := tensor.MustCount(d[:len(d)-1])
-		return kernel.OneTapOfRows(kernel.U8, rows, w.Dim(0), w.Dim(1)), integerMatMul
+		return kernel.OneTapOfRows(kernel.U8, rows, w.Dim(0), w.Dim(1)), p
 	}
 	if len(d) != 4 || w.Rank() != 4 {
 		return nil, quantOperands{}
@@ -86,7 +95,7 @@ func (b *builder) sumsConv(n *ir.Node) (*kernel.Conv, quantOperands) {
 	if !b.paddedFits(c) {
 		return nil, quantOperands{}
 	}
-	return c, integerConv
+	return c, p
 }
 
 // oneZero reports whether the zero point of x, if there is one, is a single number.
