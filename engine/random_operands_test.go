@@ -195,7 +195,7 @@ func growContributed(g *randomGraph) {
 	}
 	rank, last := x.t.Rank(), x.t.Dim(-1)
 	switch op := from(g, "FusedConv", "FusedConv", "FusedGemm", "FusedMatMul", "BiasGelu", "FastGelu", "QuickGelu", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization",
-		"Attention", "MultiHeadAttention", "NhwcFusedConv"); {
+		"Attention", "MultiHeadAttention", "NhwcFusedConv", "MatMulNBits"); {
 	case op == "FusedConv" && rank == 4:
 		in, attrs, ok := g.convolution(x, from(g, 3, 8, 16, 33))
 		if !ok {
@@ -225,6 +225,16 @@ func growContributed(g *randomGraph) {
 		}
 		if ok {
 			g.node("Transpose", []made{y}, ir.AttrInts("perm", 0, 3, 1, 2))
+		}
+	case op == "MatMulNBits":
+		n, block, bits := from(g, 1, 3, 16, 33), from(g, 16, 32), from(g, 2, 4, 8)
+		blocks := (last + block - 1) / block
+		codes, zeros := tensor.New(tensor.Uint8, n, blocks, block*bits/8), tensor.New(tensor.Uint8, n*((blocks*bits+7)/8))
+		g.rng.Read(codes.Bytes())
+		g.rng.Read(zeros.Bytes())
+		in := []made{x, g.constant(codes), g.weights(last<<(2*bits), n*blocks), from(g, made{}, g.constant(zeros)), {}, from(g, made{}, g.weights(1, n))}
+		if x.t.Len()*n <= g.work {
+			g.node(ms+op, in, ir.AttrInt("K", last), ir.AttrInt("N", n), ir.AttrInt("bits", bits), ir.AttrInt("block_size", block))
 		}
 	case op == "FusedGemm" && rank == 2:
 		n := from(g, 1, 3, 16, 33)

@@ -69,6 +69,11 @@ func TestRewrites(t *testing.T) {
 			y = b.Node("Cast", []*ir.Value{y}, ir.AttrInt("to", int(tensor.Float32)))
 			return b.Node("Mul", []*ir.Value{y, b.Node("Mul", []*ir.Value{q[1], b.Const("", tensor.Scalar(float32(0.01)))})})
 		}, in: floats(3, 1, 3, 1, 1)},
+		{name: "weights of four bits, with a block that is not full", build: func(b *ir.Builder, x *ir.Value) *ir.Value {
+			codes := b.Const("", tensor.View(tensor.Uint8, bytes(48, 48).Bytes(), []int{3, 2, 8}))
+			return b.Node("com.microsoft.MatMulNBits", []*ir.Value{x, codes, b.Const("", floats(6, 6)), nil, nil, b.Const("", floats(3, 3))},
+				ir.AttrInt("K", 20), ir.AttrInt("N", 3), ir.AttrInt("block_size", 16))
+		}, in: floats(40, 2, 20)},
 		{name: "a volume whose sum has more volumes", build: func(b *ir.Builder, x *ir.Value) *ir.Value {
 			two := b.Node("Concat", []*ir.Value{x, x}, ir.AttrInt("axis", 0))
 			wide := b.Node("Concat", []*ir.Value{two, two}, ir.AttrInt("axis", 1))

@@ -193,17 +193,17 @@ func (op dynamicMatMul) Eval(c *Call) error {
 	return scaledProduct(c, [2]*tensor.Tensor{q[0], q[2]}, [2]*tensor.Tensor{c.In[1], c.input(3)}, tensor.ToFloat64(q[1])[0], c.In[2], c.input(4))
 }
 
-// matMulNBits is A·Bᵀ + bias, where B is weights of a few bits: each row of B consists of blocks of
+// MatMulNBits is A·Bᵀ + bias, where B is weights of a few bits: each row of B consists of blocks of
 // codes, packed into bytes from the least significant bit on, with a scale and a zero point for each
 // block. Operator MatMulNBits of com.microsoft.
-type matMulNBits struct {
+type MatMulNBits struct {
 	k, n        int // columns and rows of B
 	bits, block int // bits of a code, codes of a block
 }
 
 func newMatMulNBits(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("K", "N", "block_size")
-	op := matMulNBits{a.Int("K", 0), a.Int("N", 0), a.Int("bits", 4), a.Int("block_size", 0)}
+	op := MatMulNBits{a.Int("K", 0), a.Int("N", 0), a.Int("bits", 4), a.Int("block_size", 0)}
 	if op.k < 1 || op.n < 1 || op.k > maxSpan || op.n > maxSpan || op.block < 8 || op.block > maxSpan || op.block%8 != 0 || op.bits != 2 && op.bits != 4 && op.bits != 8 {
 		a.Fail("K %d, N %d, bits %d and block_size %d: sizes must be 1 or more, blocks a multiple of 8, bits 2, 4 or 8", op.k, op.n, op.bits, op.block)
 	}
@@ -213,11 +213,11 @@ func newMatMulNBits(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-func (op matMulNBits) blocks() int { return (op.k + op.block - 1) / op.block }
+func (op MatMulNBits) blocks() int { return (op.k + op.block - 1) / op.block }
 
 // Infer: A […, M, K], B uint8 [N blocks bytes], scales [N·blocks], zero points
 // packed like B or one number each, group index of each k, bias [N] → […, M, N].
-func (op matMulNBits) Infer(in []ir.Fact) ([]ir.Fact, error) {
+func (op MatMulNBits) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := firstError(wantType(in, 1, tensor.Types(tensor.Uint8)), wantType(in, 2, tensor.FloatTypes),
 		wantType(in, 3, tensor.FloatTypes|tensor.Types(tensor.Uint8)), wantType(in, 4, tensor.Types(tensor.Int32)), wantType(in, 5, tensor.FloatTypes)); err != nil {
 		return nil, err
@@ -246,7 +246,7 @@ func (op matMulNBits) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 // Eval unpacks one row of B at a time and accumulates in float64.
-func (op matMulNBits) Eval(c *Call) error {
+func (op MatMulNBits) Eval(c *Call) error {
 	f, err := op.Infer(factsOf(c.In))
 	if err != nil {
 		return err
@@ -260,37 +260,19 @@ func (op matMulNBits) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	groups, err := callInts(c, 4)
+	if err := c.Run.reserveList(op.k+op.n*op.blocks(), 8); err != nil {
+		return err
+	}
+	unpack, err := op.unpacking(c.In)
 	if err != nil {
 		return err
 	}
-	for _, g := range groups {
-		if g < 0 || g >= op.blocks() {
-			return fmt.Errorf("group index %d is outside the %d blocks", g, op.blocks())
-		}
-	}
-	wide, err := c.convert(c.In[2], tensor.Float64)
-	if err != nil {
-		return err
-	}
-	if err := c.Run.reserveList(op.k, 8); err != nil {
-		return err
-	}
-	scales, zeros := tensor.Data[float64](wide), op.zeros(c.input(3))
-	row, codes := make([]float64, op.k), c.In[1].Bytes()
-	per := op.blocks() * (op.block * op.bits / 8)
+	row := make([]float64, op.k)
 	for j := range op.n {
 		if err := c.Run.Check(); err != nil {
 			return err
 		}
-		for k := range row {
-			g := k / op.block
-			if groups != nil {
-				g = groups[k]
-			}
-			at := j*op.blocks() + g
-			row[k] = (float64(packedCode(codes[j*per:], k, op.bits)) - zeros(j, g)) * scales[at]
-		}
+		unpack(j, row)
 		plus := 0.0
 		if b := c.input(5); b != nil {
 			var v [1]float64
@@ -305,9 +287,59 @@ func (op matMulNBits) Eval(c *Call) error {
 	return err
 }
 
+// Weights returns B as the second operand of a MatMul, float32 [K N]; in are the node's inputs, of which
+// the first may be nil.
+func (op MatMulNBits) Weights(in []*tensor.Tensor) (*tensor.Tensor, error) {
+	unpack, err := op.unpacking(in)
+	if err != nil {
+		return nil, err
+	}
+	w, row := tensor.New(tensor.Float32, op.k, op.n), make([]float64, op.k)
+	for j := range op.n {
+		unpack(j, row)
+		for k, v := range row {
+			tensor.Data[float32](w)[k*op.n+j] = float32(v)
+		}
+	}
+	return w, nil
+}
+
+// Size is the number of elements of B.
+func (op MatMulNBits) Size() int { return op.k * op.n }
+
+// unpacking returns a function that writes row j of B, given the node's inputs.
+func (op MatMulNBits) unpacking(in []*tensor.Tensor) (unpack func(j int, row []float64), err error) {
+	input := func(i int) *tensor.Tensor {
+		if i < len(in) {
+			return in[i]
+		}
+		return nil
+	}
+	var groups []float64
+	if t := input(4); t != nil {
+		groups = tensor.ToFloat64(t)
+	}
+	for _, g := range groups {
+		if g < 0 || g >= float64(op.blocks()) {
+			return nil, fmt.Errorf("group index %v is outside the %d blocks", g, op.blocks())
+		}
+	}
+	codes, scales, zeros := input(1).Bytes(), tensor.ToFloat64(input(2)), op.zeros(input(3))
+	per := op.blocks() * (op.block * op.bits / 8)
+	return func(j int, row []float64) {
+		for k := range row {
+			g := k / op.block
+			if groups != nil {
+				g = int(groups[k])
+			}
+			row[k] = (float64(packedCode(codes[j*per:], k, op.bits)) - zeros(j, g)) * scales[j*op.blocks()+g]
+		}
+	}, nil
+}
+
 // zeros returns a function for the zero point of a block: packed like the codes, a number, or by
 // default the middle of the range.
-func (op matMulNBits) zeros(t *tensor.Tensor) func(row, block int) float64 {
+func (op MatMulNBits) zeros(t *tensor.Tensor) func(row, block int) float64 {
 	switch {
 	case t == nil:
 		return func(int, int) float64 { return float64(int(1) << (op.bits - 1)) }

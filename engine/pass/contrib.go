@@ -16,6 +16,7 @@ import (
 //	FusedConv(x, w, b, z; act)              =>  Conv -> Add(z) -> act
 //	FusedGemm(a, b, c; act)                 =>  Gemm -> act
 //	FusedMatMul(a, b; transA, alpha)        =>  Transpose(a) -> MatMul(b) -> Mul(alpha)
+//	MatMulNBits(x, codes, scales, …)        =>  MatMul(x, weights) -> Add
 //	Einsum("bij,bkj->bik")                  =>  MatMul(a, Transpose(b))
 //	BiasGelu(x, b)                          =>  Add -> Gelu
 //	QuickGelu(x; alpha)                     =>  Mul(x, Sigmoid(Mul(x, alpha)))
@@ -82,6 +83,7 @@ var spellings = map[string]func(s *speller){
 	"Gelu": spellGelu, "BiasGelu": spellGelu, "FastGelu": spellGelu, "QuickGelu": spellQuickGelu,
 	"SkipLayerNormalization": spellSkipNorm, "SkipSimplifiedLayerNormalization": spellSkipNorm,
 	"SimplifiedLayerNormalization": spellRMSNorm, "Attention": spellPackedAttention, "MultiHeadAttention": spellMultiHead,
+	"MatMulNBits": spellNBits,
 }
 
 // speller makes the nodes that take the place of one. A rule adds them in order, each with the values
@@ -320,4 +322,41 @@ func spellRMSNorm(s *speller) {
 	if len(s.node.Outputs) == 1 {
 		s.give(0, s.add("", "RMSNormalization", 23, s.node.Inputs, s.node.Attrs...))
 	}
+}
+
+// spellNBits makes float32 of weights of a few bits, which take eight times the memory then if they have
+// four: more than foldTotal in all stay as they are. The exact weights are rounded to float32.
+func spellNBits(s *speller) {
+	op := s.node.Operator.(ops.MatMulNBits)
+	if !s.float32() || fewBits(s.graph) > foldTotal/4 {
+		return
+	}
+	in := make([]*tensor.Tensor, len(s.node.Inputs))
+	for i, v := range s.node.Inputs[1:] {
+		if v == nil {
+			continue
+		}
+		if in[1+i] = v.Const(); in[1+i] == nil {
+			return
+		}
+	}
+	w, err := op.Weights(in)
+	if s.err = err; err != nil {
+		return
+	}
+	y := s.add("", "MatMul", 13, []*ir.Value{s.node.Inputs[0], s.graph.Constant(s.node.Inputs[1].Name+"/float32", w)})
+	if bias := s.node.Input(5); bias != nil {
+		y = s.add("", "Add", 14, []*ir.Value{y, bias})
+	}
+	s.give(0, y)
+}
+
+// fewBits is the number of weights of a few bits in a graph.
+func fewBits(g *ir.Graph) (n int) {
+	for _, node := range g.Nodes {
+		if op, ok := node.Operator.(ops.MatMulNBits); ok {
+			n += op.Size()
+		}
+	}
+	return n
 }
