@@ -54,7 +54,7 @@ func (q *quants) convolvable(n *ir.Node) bool {
 		return false
 	}
 	c.In, c.Out = q.layout(x, kernel.U8x64), q.layout(n.Outputs[0], kernel.U8x64)
-	if !q.paddedFits(c) || !q.multiplies(n, w) {
+	if !q.paddedFits(c) || !q.multiplies(n, w) || !q.packable(qlinearConv, w, q.merged(c)) {
 		return false
 	}
 	h := q.haloOf(x)
@@ -85,7 +85,7 @@ func (q *quants) multiplies(n *ir.Node, w *tensor.Tensor) bool {
 		return false
 	}
 	outs := q.outputs(p, w)
-	if scale.Len() != 1 && scale.Len() != outs || w.Len() == 0 || !q.packable(p, w) {
+	if scale.Len() != 1 && scale.Len() != outs || w.Len() == 0 || !q.packable(p, w, 1) {
 		return false
 	}
 	if zero := n.Inputs[p.wZero]; zero != nil {
@@ -108,12 +108,13 @@ func (q *quants) multiplies(n *ir.Node, w *tensor.Tensor) bool {
 }
 
 // packable reports whether weights fit the memory limit as kernels of 8 bits pack them:
-// in blocks of 64 inputs and 32 outputs for each tap, in up to three parts.
-func (q *quants) packable(p quantOperands, w *tensor.Tensor) bool {
+// in blocks of 64 inputs and 32 outputs for each tap, in up to three parts; merged is the number of
+// groups that are one.
+func (q *quants) packable(p quantOperands, w *tensor.Tensor, merged int) bool {
 	outs, ins := q.outputs(p, w), w.Len()/q.outputs(p, w)
 	sizes := []int{3, outs + 31, ins + 63}
 	if w.Rank() == 4 {
-		sizes = []int{3, outs + 31, w.Dim(1) + 63, w.Dim(2), w.Dim(3)}
+		sizes = []int{3, outs + 31, w.Dim(1)*merged + 63, w.Dim(2), w.Dim(3)}
 	}
 	n, err := tensor.Count(sizes)
 	return err == nil && int64(n) <= q.opt.Memory
@@ -291,10 +292,15 @@ func (q *quants) multiply(n *ir.Node, p quantOperands, c *kernel.Conv, w *tensor
 	}
 	out := q.home(n)
 	c.In, c.Out = in.layout, out.layout
+	merged := q.merged(c)
+	c.Group /= merged
 	k := &kernel.QConv{Conv: *c, InZero: q.zero(n, p.xScale+1, x), OutZero: q.zero(n, p.yZero, y), Scales: q.scalesOf(n, p, c.Out.C)}
 	packed, err := q.packsForNode(n).codes(n, k, func() (kernel.QWeights, []int32) {
 		fill, most := q.weightsOf(n, p, w)
 		bias, _ := q.biasOf(n, p, c.Out.C)
+		if merged > 1 {
+			return kernel.QWeights{Fill: mergedFill(fill, merged, c), Max: most}, bias
+		}
 		codes, flip, zeros := q.codesOf(n, p, w)
 		return kernel.QWeights{Fill: fill, Max: most, Codes: codes, Flip: flip, Zeros: zeros}, bias
 	})
@@ -307,6 +313,35 @@ func (q *quants) multiply(n *ir.Node, p quantOperands, c *kernel.Conv, w *tensor
 	}
 	q.addWork(n, "u8s8", work, []place{in}, nil, out)
 	return nil
+}
+
+// merged is the number of groups that are multiplied as one group, with weights of 0 from the inputs of
+// one to the outputs of another: kernels multiply blocks of 64 inputs and 32 outputs, so that groups
+// of 8 channels cost as much as a group of 64.
+func (q *quants) merged(c *kernel.Conv) int {
+	if c.Group == 1 || c.Group == c.In.C && c.Group == c.Out.C || q.opt.Rung.Name == "purego" {
+		return 1
+	}
+	for m := range c.Group {
+		if m > 0 && c.Group%m == 0 && c.In.C/c.Group*m%64 == 0 && c.Out.C/c.Group*m%32 == 0 {
+			return m
+		}
+	}
+	return c.Group
+}
+
+// mergedFill is kernel.QWeights.Fill of merged groups, for a convolution c of the groups that are left;
+// fill is that of the weights as they are.
+func mergedFill(fill func(first, count int, dst []int16), merged int, c *kernel.Conv) func(first, count int, dst []int16) {
+	all := c.In.C / c.Group * c.KernelH * c.KernelW
+	own, outs := all/merged, c.Out.C/c.Group/merged
+	return func(first, count int, dst []int16) {
+		clear(dst[:count*all])
+		for i := range count {
+			group := (first + i) / outs % merged
+			fill(first+i, 1, dst[i*all+group*own:][:own])
+		}
+	}
 }
 
 // quantKey is the node and the format for which 8-bit weights were packed. The node

@@ -42,7 +42,7 @@ func (b *builder) dynamicConv(n *ir.Node, op *ops.DynamicConv) *kernel.Conv {
 // can leave the range of int32.
 func (b *builder) dynamicConstants(n *ir.Node, p quantOperands) bool {
 	q, w := b.quant, b.constant(n.Inputs[p.w])
-	if w == nil || w.Len() == 0 || w.DType() != tensor.Uint8 && w.DType() != tensor.Int8 || !q.packable(p, w) {
+	if w == nil || w.Len() == 0 || w.DType() != tensor.Uint8 && w.DType() != tensor.Int8 || !q.packable(p, w, 1) {
 		return false
 	}
 	outs := q.outputs(p, w)
