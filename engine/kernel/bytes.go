@@ -198,25 +198,72 @@ func (r *Rung) BytePair(p BytePair) (Work, error) {
 	if err := bytesOnly(&p.A, &p.B, &p.Out); err != nil {
 		return Work{}, err
 	}
-	s := &bytePair{BytePair: p, kernel: r.Bytes.Add}
+	s := &bytePair{BytePair: p}
+	s.kernel, s.row = r.pair(&p)
+	s.rows = newRows(p.Out, 3)
+	return Work{Steps: []Step{s}}, nil
+}
+
+// pair returns the kernel of a sum or product, and its numbers.
+func (r *Rung) pair(p *BytePair) (kernel func(*byteRow), row byteRow) {
 	off := int32(0)
 	if p.Signed {
 		off = 128
 	}
 	zero := func(z uint8) float32 { return float32(int32(z) - off) }
-	s.row = byteRow{OffA: off, OffB: off, OffOut: off, Low: zero(p.Low), High: zero(p.High)}
+	row = byteRow{OffA: off, OffB: off, OffOut: off, Low: zero(p.Low), High: zero(p.High)}
 	if p.Mul {
-		s.kernel = r.Bytes.Mul
 		product := p.ScaleA * p.ScaleB
-		s.row.OffA, s.row.OffB = int32(p.ZeroA), int32(p.ZeroB)
-		s.row.RatioA, s.row.Fixed = product/p.ScaleOut, zero(p.ZeroOut)
-	} else {
-		s.row.RatioA, s.row.RatioB = p.ScaleA/p.ScaleOut, p.ScaleB/p.ScaleOut
-		b := s.row.RatioB * zero(p.ZeroB)
-		s.row.Fixed = zero(p.ZeroOut) - fma(zero(p.ZeroA), s.row.RatioA, b)
+		row.OffA, row.OffB = int32(p.ZeroA), int32(p.ZeroB)
+		row.RatioA, row.Fixed = product/p.ScaleOut, zero(p.ZeroOut)
+		return r.Bytes.Mul, row
 	}
-	s.rows = newRows(p.Out, 3)
-	return Work{Steps: []Step{s}}, nil
+	row.RatioA, row.RatioB = p.ScaleA/p.ScaleOut, p.ScaleB/p.ScaleOut
+	b := row.RatioB * zero(p.ZeroB)
+	row.Fixed = zero(p.ZeroOut) - fma(zero(p.ZeroA), row.RatioA, b)
+	return r.Bytes.Add, row
+}
+
+// pairRoom holds the operands of PairRow as the kernels want them.
+type pairRoom struct {
+	row       byteRow
+	a, b, out [1024]uint8
+}
+
+var pairRooms = sync.Pool{New: func() any { return new(pairRoom) }}
+
+// PairRow sets dst to the sums or products of a row of codes that are stored as tensors have them; a or
+// b may be one code for the whole row. The layouts of p are not used.
+func (r *Rung) PairRow(p *BytePair, dst, a, b []uint8) {
+	f := pairRooms.Get().(*pairRoom)
+	kernel, row := r.pair(p)
+	flip := uint8(0)
+	if p.Signed {
+		flip = 0x80
+	}
+	lay := func(room []uint8, from []uint8, at int) {
+		switch {
+		case len(from) > 1 || len(dst) == 1:
+			copy(room, from[at:])
+			flipBytes(room, flip)
+		case at == 0:
+			for i := range room {
+				room[i] = from[0] ^ flip
+			}
+		}
+	}
+	for at := 0; at < len(dst); at += len(f.out) {
+		n := min(len(f.out), len(dst)-at)
+		lay(f.a[:n], a, at)
+		lay(f.b[:n], b, at)
+		f.row = row
+		f.row.A, f.row.B, f.row.Dst, f.row.Count = unsafe.Pointer(&f.a), unsafe.Pointer(&f.b), unsafe.Pointer(&f.out), roundUp(n, 64)
+		kernel(&f.row)
+		flipBytes(f.out[:n], flip)
+		copy(dst[at:], f.out[:n])
+	}
+	f.row = byteRow{}
+	pairRooms.Put(f)
 }
 
 // bytesOnly returns an error if a layout is not in U8x64 or not of the first one's

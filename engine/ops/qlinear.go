@@ -94,12 +94,13 @@ type qlinearBinary struct {
 	// prepare returns f on codes p of A and q of B, for their quantisations a and b and that of C, y. Its
 	// result is rounded, with the zero point of C added, but not clamped to its type.
 	prepare func(a, b, y quantization) func(p, q float64) float64
+	mul     bool // as the kernels are told
 }
 
 // newQLinearAdd adds with fused multiply-adds, A·(a/y) + (B·(b/y) + k), where k holds
 // the terms of the zero points, zero - (zeroA·(a/y) + zeroB·(b/y)), the sum fused too.
 func newQLinearAdd(*ir.Node) (Op, error) {
-	return qlinearBinary{func(a, b, y quantization) func(p, q float64) float64 {
+	return qlinearBinary{prepare: func(a, b, y quantization) func(p, q float64) float64 {
 		ra, rb := a.scale/y.scale, b.scale/y.scale
 		fused := func(q float64, ratio, v float32) float32 { return float32(q*float64(ratio) + float64(v)) }
 		k := y.zero - fused(float64(a.zero), ra, rb*b.zero)
@@ -109,7 +110,7 @@ func newQLinearAdd(*ir.Node) (Op, error) {
 
 // newQLinearMul scales the exact product by a·b/y and adds the zero point.
 func newQLinearMul(*ir.Node) (Op, error) {
-	return qlinearBinary{func(a, b, y quantization) func(p, q float64) float64 {
+	return qlinearBinary{prepare: func(a, b, y quantization) func(p, q float64) float64 {
 		product := a.scale * b.scale
 		ratio := product / y.scale
 		za, zb := float64(a.zero), float64(b.zero)
@@ -117,7 +118,7 @@ func newQLinearMul(*ir.Node) (Op, error) {
 			v := float32((p-za)*(q-zb)) * ratio
 			return math.RoundToEven(float64(float32(v) + y.zero))
 		}
-	}}, nil
+	}, mul: true}, nil
 }
 
 // Infer: A, B → C with A's dtype and the broadcast shape.
@@ -132,14 +133,21 @@ func (op qlinearBinary) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, s)}, err
 }
 
+// quantizations are those of A, B and C.
+func (qlinearBinary) quantizations(c *Call) (of [3]quantization, err error) {
+	for i := range of {
+		if of[i], err = readQuantization(c, 1+3*i-i/2); err != nil {
+			return of, err
+		}
+	}
+	return of, nil
+}
+
 // Eval combines element by element.
 func (op qlinearBinary) Eval(c *Call) error {
-	var of [3]quantization
-	for i := range of {
-		var err error
-		if of[i], err = readQuantization(c, 1+3*i-i/2); err != nil {
-			return err
-		}
+	of, err := op.quantizations(c)
+	if err != nil {
+		return err
 	}
 	y, err := c.zeroedBroadcast(c.In[0].DType(), c.In[0], c.In[3])
 	if err != nil {
@@ -270,9 +278,14 @@ func (op qlinearGlobalPool) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	per := to.scale * float32(n)
-	c.Out[0], err = requantize(c, sums, scaleMap{outer: 1, n: 1, inner: sums.Len(), block: 1}, []float32{from.scale / per}, c.In[4])
+	c.Out[0], err = op.requantized(c, sums, n, from, to)
 	return err
+}
+
+// requantized are the means of n codes each, given their sums.
+func (qlinearGlobalPool) requantized(c *Call, sums *tensor.Tensor, n int, from, to quantization) (*tensor.Tensor, error) {
+	per := to.scale * float32(n)
+	return requantize(c, sums, scaleMap{outer: 1, n: 1, inner: sums.Len(), block: 1}, []float32{from.scale / per}, c.In[4])
 }
 
 // viaDequantized applies a float32 operator to dequantised numbers. Inputs: X, its
