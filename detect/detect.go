@@ -146,6 +146,9 @@ func New(m Model, opts ...Option) (*Detector, error) {
 		return nil, err
 	}
 	s := m.Session()
+	if task := s.Metadata()["task"]; task == "obb" {
+		return nil, errors.New("the model finds boxes at an angle (its metadata says task obb), which no head reads; vision run gives its outputs as they are")
+	}
 	d := &Detector{model: m, opts: o, input: s.Inputs()[0].Name, meta: s.Metadata()}
 	name := o.head
 	if z, ok := m.(*zoo.Model); ok {

@@ -26,7 +26,6 @@ type head struct {
 	score    float64 // default thresholds
 	iou      float64
 	classes  []string // for families that know one kind of object only
-	bones    [][2]int
 }
 
 // heads lists all heads in the order in which recognition tries them: the specific
@@ -48,10 +47,10 @@ var heads = []head{
 	{name: "yolov4", family: "YOLOv4", decode: decodeYOLOv4, match: matchYOLOv4, suppress: true, score: 0.3, iou: 0.213},
 	{name: "detr", family: "DETR", also: []string{"yolos"}, decode: decodeDETR, match: matchDETR, score: 0.5, iou: 0.7},
 	{name: "rtdetr", family: "RT-DETR", also: []string{"rfdetr", "dfine", "deformabledetr"}, decode: decodeRTDETR, match: matchRTDETR, score: 0.5, iou: 0.7},
+	{name: "yolov10", family: "YOLOv10", also: []string{"yolo26", "end2end"}, decode: decodeYOLOv10, match: matchYOLOv10, score: 0.3, iou: 0.7},
 	{name: "yolov8pose", family: "Ultralytics YOLOv8 with keypoints", also: []string{"yolo11pose"}, decode: decodeYOLOv8Pose, match: matchYOLOv8Pose, suppress: true, score: 0.3, iou: 0.7},
 	{name: "yolov8", family: "Ultralytics YOLOv8", also: []string{"yolov9", "yolo11", "yolov11", "yolo12", "ultralytics"}, decode: decodeYOLOv8, match: matchYOLOv8, suppress: true, score: 0.3, iou: 0.7},
 	{name: "yolov5", family: "Ultralytics YOLOv5", also: []string{"yolov7"}, decode: decodeYOLOv5, match: matchYOLOv5, suppress: true, score: 0.3, iou: 0.45},
-	{name: "yolov10", family: "YOLOv10", also: []string{"yolo26", "end2end"}, decode: decodeYOLOv10, match: matchYOLOv10, score: 0.3, iou: 0.7},
 	{name: "yolox", family: "YOLOX", decode: decodeYOLOX, match: matchYOLOX, suppress: true, score: 0.3, iou: 0.45},
 }
 

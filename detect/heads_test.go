@@ -442,6 +442,29 @@ func TestGuessHead(t *testing.T) {
 			t.Errorf("%s: %v, %v", want, h, err)
 		}
 	}
+	// Ultralytics' exports for pictures of any size, and those that suppress themselves.
+	ultra := func(more ...string) map[string]string {
+		meta := map[string]string{"stride": "32", "names": "{0: 'person'}"}
+		for i := 0; i < len(more); i += 2 {
+			meta[more[i]] = more[i+1]
+		}
+		return meta
+	}
+	for _, c := range []struct {
+		want string
+		o    outputs
+	}{
+		{"yolov8", outputs{meta: ultra("task", "detect"), all: []engine.Info{info("output0", f32, free, 84, free)}}},
+		{"yolov5", outputs{meta: ultra(), all: []engine.Info{info("output0", f32, free, free, 85)}}},
+		{"yolov10", outputs{meta: ultra("task", "detect"), all: []engine.Info{info("output0", f32, free, 300, 6)}}},
+		{"yolov10", outputs{meta: ultra("task", "detect", "end2end", "True"), all: []engine.Info{info("output0", f32, free, 300, free)}}},
+		{"yolov10", outputs{meta: ultra("task", "pose", "kpt_shape", "[17, 3]", "args", "{'nms': True}"), all: []engine.Info{info("output0", f32, 1, 300, 57)}, width: 640, height: 640}},
+		{"yolov5", outputs{all: []engine.Info{info("one class", f32, 1, 3*21, 6)}, width: 32, height: 32}},
+	} {
+		if h, err := guessHead(c.o); err != nil || h.name != c.want {
+			t.Errorf("%s %v %v: %v, %v", c.want, c.o.meta, c.o.all[0].Shape, h, err)
+		}
+	}
 	if _, err := guessHead(outputs{all: []engine.Info{info("prob", f32, 1, 1000)}}); err == nil || !strings.Contains(err.Error(), "vision classify") {
 		t.Errorf("a classifier: %v", err)
 	}

@@ -5,15 +5,14 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// Marks converts objects to the marks that vision.Draw draws, with the bones that
-// the head knows between keypoints.
+// Marks converts objects to the marks that vision.Draw draws, with bones between the
+// keypoints of people.
 func (d *Detector) Marks(objects []Object) []vision.Mark {
-	bones := d.made().bones
 	marks := make([]vision.Mark, len(objects))
 	for i, o := range objects {
 		marks[i] = vision.Mark{Class: o.Class, Label: o.Label, Score: o.Score, Box: [4]float64{o.Box.X1, o.Box.Y1, o.Box.X2, o.Box.Y2},
-			Points: o.Keypoints, Bones: bones}
-		if len(o.Keypoints) == 17 && bones == nil {
+			Points: o.Keypoints}
+		if len(o.Keypoints) == 17 {
 			marks[i].Bones = personBones
 		}
 		if o.Mask != nil {

@@ -174,7 +174,7 @@ func decodeYOLOv10(f *frame) (found, error) {
 		return found{}, err
 	}
 	if a.shape[1] != 6+u.extra() {
-		return found{}, fmt.Errorf("output %q is %v; a row needs %d numbers: box, score, class%s", a.name, a.shape, 6+u.extra(), " and what follows")
+		return found{}, fmt.Errorf("output %q is %v; a row needs %d numbers: box, score, class and what follows", a.name, a.shape, 6+u.extra())
 	}
 	var made found
 	for i := range a.shape[0] {
@@ -240,7 +240,13 @@ func matchYOLOv5(o outputs) bool {
 	return o.meta["stride"] != ""
 }
 
+// matchYOLOv10 recognises networks that give each object once by their metadata, or by
+// a few hundred rows of six numbers, which are no cells.
 func matchYOLOv10(o outputs) bool {
 	d := o.mainDims()
-	return d != nil && (d[2] == 6 || d[2] == 6+32 && len(o.all) == 2) && d[1] > 0 && d[1] <= 1000 && d[1] != o.cells()
+	if d == nil || o.meta["end2end"] == "True" || strings.Contains(o.meta["args"], "'nms': True") {
+		return d != nil
+	}
+	wide := d[2] == 6 || d[2] == 6+32 && len(o.all) == 2
+	return wide && d[1] > 0 && d[1] <= 1000 && d[1] != o.cells() && d[1] != 3*o.cells()
 }

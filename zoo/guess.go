@@ -1,6 +1,7 @@
 package zoo
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,10 +12,10 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// guessRecipe guesses from its inputs and outputs how an unknown network wants its
-// picture, and says why. The rules go from the specific to the general; the last is
-// the most common recipe, ImageNet's mean and deviation.
-func guessRecipe(p pictureInput, inputs, outputs []engine.Info) (name, why string) {
+// guessRecipe guesses from its inputs, outputs and metadata how an unknown network
+// wants its picture, and says why. The rules go from the specific to the general; the
+// last is the most common recipe, ImageNet's mean and deviation.
+func guessRecipe(p pictureInput, inputs, outputs []engine.Info, metadata map[string]string) (name, why string) {
 	names := make([]string, len(outputs))
 	for i, o := range outputs {
 		names[i] = o.Name
@@ -24,6 +25,10 @@ func guessRecipe(p pictureInput, inputs, outputs []engine.Info) (name, why strin
 	switch {
 	case p.dtype == tensor.Uint8 || p.dtype == tensor.Int8:
 		return "none", "it takes bytes"
+	case isUltralytics(metadata) && metadata["task"] == "classify":
+		return "ultralytics_classify", "its metadata is that of Ultralytics' classifiers"
+	case isUltralytics(metadata) && len(outputs) > 0 && !isVector(outputs[0]): // YOLOv5's classifiers are torchvision's
+		return "ultralytics", "its metadata is that of Ultralytics' exports"
 	case has("cls_8") && has("kps_8"):
 		return "yunet", "its outputs are YuNet's"
 	case has("cls_pred_stride_8") && has("dis_pred_stride_8"):
@@ -59,11 +64,30 @@ func guessRecipe(p pictureInput, inputs, outputs []engine.Info) (name, why strin
 	return "imagenet", "the most common recipe for three channels"
 }
 
+// isUltralytics reports whether a file has the metadata that Ultralytics' exports
+// have had since YOLOv5.
+func isUltralytics(metadata map[string]string) bool {
+	return metadata["stride"] != "" && metadata["names"] != ""
+}
+
+// trainedSize is the [height, width] for which Ultralytics' metadata says that a
+// network with an input of any size was made; nil if it does not say it.
+func trainedSize(metadata map[string]string) []int {
+	if !isUltralytics(metadata) {
+		return nil
+	}
+	var height, width int
+	if _, err := fmt.Sscanf(metadata["imgsz"], "[%d, %d]", &height, &width); err != nil {
+		return nil
+	}
+	return []int{height, width}
+}
+
 // guessGrid recognises networks of the YOLO family with one output by its number of
 // cells: YOLOX has one row for each cell of three grids, YOLOv5 three rows, YOLOv8
-// one column.
+// one column. YOLOv10 has a row for each of a few hundred objects.
 func guessGrid(p pictureInput, outputs []engine.Info) (name, why string) {
-	if len(outputs) == 0 || outputs[0].Shape.Rank() != 3 || p.height == 0 || p.width == 0 {
+	if len(outputs) == 0 || outputs[0].Shape.Rank() != 3 {
 		return "", ""
 	}
 	cells := 0
@@ -71,11 +95,13 @@ func guessGrid(p pictureInput, outputs []engine.Info) (name, why string) {
 		cells += (p.height / stride) * (p.width / stride)
 	}
 	dims := outputs[0].Shape.Dims
-	switch cells {
-	case dims[1].N:
+	switch rows := dims[1].N; {
+	case cells > 0 && rows == cells:
 		return "yolox", "its output has a row for each cell, like YOLOX's"
-	case dims[1].N / 3, dims[2].N:
+	case cells > 0 && (rows/3 == cells || dims[2].N == cells):
 		return "ultralytics", "its output is shaped like Ultralytics's"
+	case rows > 0 && rows <= 1000 && dims[2].N == 6:
+		return "ultralytics", "its output has box, score and class in a row, like YOLOv10's"
 	}
 	return "", ""
 }
@@ -111,7 +137,7 @@ func width(o engine.Info) int {
 // is conclusive. It returns nil if it is not.
 func guessLabels(recipe string, outputs []engine.Info, metadata map[string]string) *label.Set {
 	for _, key := range []string{"labels", "names", "classes"} {
-		if names := listedNames(metadata[key]); len(names) > 1 && (len(outputs) != 1 || !isVector(outputs[0]) || width(outputs[0]) == len(names)) {
+		if names := listedNames(metadata[key]); len(names) > 0 && (len(outputs) != 1 || !isVector(outputs[0]) || width(outputs[0]) == len(names)) {
 			return label.New(key, names...)
 		}
 	}

@@ -11,7 +11,8 @@ const maxNames = 100_000
 // listedNames reads labels as exporters write them into a model: one per line,
 // separated by commas, as a list, or as a dictionary of Python's or JSON's, from
 // numbers to names {0: 'person', 1: 'car'} or from names to numbers. Numbers that
-// are not 0, 1, 2 and so on, each once, in any order, number no classes: nil.
+// are not 0, 1, 2 and so on, each once, in any order, number no classes: nil. Nor is
+// a single name a list, unless brackets say so.
 func listedNames(text string) []string {
 	text = strings.TrimSpace(text)
 	if len(text) > 4<<20 || text == "" {
@@ -40,6 +41,8 @@ func listedNames(text string) []string {
 		}
 	}
 	switch {
+	case len(names) == 1 && (names[0] == "" || !list && !dictionary):
+		return nil
 	case len(keys) != len(names): // no dictionary
 		return names
 	case areNumbers(keys):

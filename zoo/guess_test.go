@@ -1,6 +1,8 @@
 package zoo
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +65,49 @@ func TestGuessFits(t *testing.T) {
 	}
 }
 
+// TestGuessUltralytics: Ultralytics' exports say in their metadata what they are, and
+// for what size those were trained that take any.
+func TestGuessUltralytics(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		output []int64
+		meta   map[string]string
+		recipe string
+		size   []int // height, width
+	}{
+		{"a detector", []int64{1, 84, 8400}, map[string]string{"task": "detect", "imgsz": "[320, 480]"}, "ultralytics", []int{320, 480}},
+		{"YOLOv5", []int64{1, 25200, 85}, nil, "ultralytics", []int{640, 640}},
+		{"a classifier", []int64{1, 5}, map[string]string{"task": "classify", "imgsz": "[64, 64]"}, "ultralytics_classify", []int{64, 64}},
+		{"YOLOv5's classifier", []int64{1, 5}, nil, "imagenet", []int{224, 224}},
+		{"an absurd size", []int64{1, 84, 8400}, map[string]string{"imgsz": "[0, -3]"}, "ultralytics", []int{640, 640}},
+		{"no size", []int64{1, 84, 8400}, map[string]string{"imgsz": "large"}, "ultralytics", []int{640, 640}},
+	} {
+		b := ir.NewBuilder(21)
+		x := b.Input("images", tensor.Float32, ir.ShapeOf(ir.Sym("batch"), ir.Dim{N: 3}, ir.Sym("height"), ir.Sym("width")))
+		mean := b.Node("ReduceMean", []*ir.Value{x}, ir.AttrInt("keepdims", 0))
+		y := b.Node("Expand", []*ir.Value{mean, b.Const("shape", tensor.Of(c.output, len(c.output)))})
+		b.Output("output0", y)
+		net, err := b.Model()
+		if err != nil {
+			t.Fatal(err)
+		}
+		net.Metadata = map[string]string{"stride": "32", "names": "{0: 'person'}"}
+		maps.Copy(net.Metadata, c.meta)
+		s, err := engine.OpenModel(net)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := FromSession("wild", s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if r := m.Encoder().Recipe(); r.Name != c.recipe || !slices.Equal(r.Size, c.size) {
+			t.Errorf("%s: recipe %s of %v, want %s of %v", c.why, r.Name, r.Size, c.recipe, c.size)
+		}
+	}
+}
+
 // TestRecipeForThree: a recipe that the caller gives may be for an input that
 // nobody would take for a picture's.
 func TestRecipeForThree(t *testing.T) {
@@ -87,6 +132,9 @@ func TestListedNames(t *testing.T) {
 		{"a number missing", `{0: 'a', 2: 'b'}`, ""},
 		{"a number twice", `{0: 'a', 0: 'b'}`, ""},
 		{"from 1", `{1: 'a', 2: 'b'}`, ""},
+		{"a dictionary of one", `{0: 'person'}`, "person"},
+		{"one word", "person", ""},
+		{"nothing in a dictionary", "{}", ""},
 		{"names to numbers", `{"dog": 1, "cat": 0}`, "cat|dog"},
 		{"ids to names", `{"n01": "cat", "n02": "dog"}`, "cat|dog"},
 	} {

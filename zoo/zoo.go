@@ -335,7 +335,7 @@ func (c *config) prepare(m *Model) error {
 		m.guess = noPicture(m.card, known)
 		return c.findLabels(m, "", outputs)
 	case !known:
-		if recipe, m.guess, err = guess(m.card, p, inputs, outputs); err != nil {
+		if recipe, m.guess, err = guess(m, p); err != nil {
 			return err
 		}
 	}
@@ -351,10 +351,11 @@ func (c *config) prepare(m *Model) error {
 	return c.findLabels(m, recipe.Name, outputs)
 }
 
-// guess names a recipe by the network's inputs and outputs, and says so in a line
-// for people.
-func guess(card *Card, p pictureInput, inputs, outputs []engine.Info) (vision.Recipe, string, error) {
-	name, why := guessRecipe(p, inputs, outputs)
+// guess names a recipe by the network's inputs, outputs and metadata, and says so in a
+// line for people.
+func guess(m *Model, p pictureInput) (vision.Recipe, string, error) {
+	outputs, metadata := m.session.Outputs(), m.session.Metadata()
+	name, why := guessRecipe(p, m.session.Inputs(), outputs, metadata)
 	recipe, err := vision.Named(name)
 	if err != nil {
 		return recipe, "", err
@@ -366,12 +367,15 @@ func guess(card *Card, p pictureInput, inputs, outputs []engine.Info) (vision.Re
 		recipe.Resize = vision.ResizeRule{Mode: vision.Stretch, Width: p.width, Height: p.height, Filter: vision.Bilinear}
 		why += fmt.Sprintf(", stretched to its %d x %d", p.height, p.width)
 	}
+	if size := trainedSize(metadata); size != nil && (p.height == 0 || p.width == 0) {
+		recipe = recipe.WithSize(size[0], size[1])
+	}
 	if (p.height == 0 || p.width == 0) && name == "fcn" && outputs[0].Shape.Dims[1].N == 1 { // no map of classes
 		recipe.Pad = vision.PadRule{Mode: vision.PadMultiple, Multiple: 32} // where maps of two scales meet, halves of halves are whole
 		why += ", padded to multiples of 32"
 	}
 	return recipe, fmt.Sprintf("%s: no recipe is known for this model; its input (%s) suggests %q: %s; to set it, give --recipe",
-		excerpt(card.Name), p, name, why), nil
+		excerpt(m.card.Name), p, name, why), nil
 }
 
 // encoder is that of a recipe, adapted to the input.
