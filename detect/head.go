@@ -68,6 +68,7 @@ type frame struct {
 type found struct {
 	candidates []candidate
 	original   bool // boxes and points are in the original's pixels, not in the input's
+	classes    int  // how many classes there are scores for; 0 if the outputs do not tell
 	// mask makes the mask of candidate c, whose box b is in the original's pixels
 	// and not yet clipped to the picture; nil if the network has no masks.
 	mask func(c candidate, b Box) (*Mask, error)

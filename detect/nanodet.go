@@ -27,6 +27,7 @@ func decodeNanoDet(f *frame) (found, error) {
 	input := Box{0, 0, float64(f.g.InputWidth), float64(f.g.InputHeight)}
 	var made found
 	for _, l := range levels {
+		made.classes = l.classes
 		n := l.cls.shape[0]
 		stride, columns, err := f.levelStride(n)
 		if err != nil {

@@ -28,6 +28,9 @@ func (d *Detector) objects(out []Output, g vision.Geometry) ([]Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("head %s: %w", d.head.name, err)
 	}
+	if l := f.labels; l != nil && made.classes > 0 && made.classes != l.Len() {
+		return nil, fmt.Errorf("the model finds objects of %d classes, its label set %s has %d", made.classes, l.Name(), l.Len())
+	}
 	keep := d.sieve(made.candidates, f.score)
 	keep = d.suppress(keep, f.score)
 	objects := make([]Object, 0, min(len(keep), d.opts.max))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -25,6 +26,15 @@ func overlapping() []Output {
 		}
 	}
 	return []Output{floats("output0", []int{1, 6, cells}, set)}
+}
+
+// TestLabelsOfAnotherSet: names that are not those of the network's classes are
+// refused rather than printed.
+func TestLabelsOfAnotherSet(t *testing.T) {
+	_, err := Decode("yolov8", overlapping(), plain(64, 64), label.New("three", "a", "b", "c"))
+	if err == nil || !strings.Contains(err.Error(), "the model finds objects of 2 classes, its label set three has 3") {
+		t.Error(err)
+	}
 }
 
 func TestSuppressionOptions(t *testing.T) {

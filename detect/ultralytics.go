@@ -122,7 +122,7 @@ func decodeColumns(f *frame, pose bool) (found, error) {
 		}
 		return v
 	}
-	var made found
+	made := found{classes: classes}
 	for i := range n {
 		if !(float64(top[i]) >= f.score) || class[i] < 0 {
 			continue
@@ -149,7 +149,7 @@ func decodeYOLOv5(f *frame) (found, error) {
 	if classes < 1 {
 		return found{}, fmt.Errorf("output %q is %v; a row needs box, objectness and classes, and %d more", a.name, a.shape, u.extra())
 	}
-	var made found
+	made := found{classes: classes}
 	for i := range n {
 		r := a.row(i)
 		if !(float64(r[4]) >= f.score) {

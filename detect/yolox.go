@@ -55,7 +55,7 @@ func decodeYOLOX(f *frame) (found, error) {
 		r := a.row(i)
 		pixels = pixels || r[2] > 20 || r[3] > 20 // e^20 cells: no picture
 	}
-	var made found
+	made := found{classes: a.shape[1] - 5}
 	for i, c := range cells {
 		r := a.row(i)
 		k, ok := best(r[5:])

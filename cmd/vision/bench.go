@@ -96,7 +96,7 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkFixed(c, m.Session().Inputs(), in); err != nil {
+	if err := checkFixed(c, m.Session().Inputs(), in, height, width); err != nil {
 		return err
 	}
 	r, err := measure(c, m, in)
@@ -188,9 +188,9 @@ func batchOf(infos []engine.Info, in engine.Values) int {
 	return in[infos[0].Name].Dim(0)
 }
 
-// checkFixed refuses a --batch or --size that the model's input does not leave
-// open.
-func checkFixed(c *cli.Context, infos []engine.Info, in engine.Values) error {
+// checkFixed refuses a --batch or --size other than that which the model's input
+// fixes.
+func checkFixed(c *cli.Context, infos []engine.Info, in engine.Values, height, width int) error {
 	if len(infos) == 0 {
 		return nil
 	}
@@ -198,11 +198,11 @@ func checkFixed(c *cli.Context, infos []engine.Info, in engine.Values) error {
 	if c.IsSet("batch") && batchOf(infos, in) != c.Int("batch") {
 		return usage("--batch %d: the model fixes its input at %v", c.Int("batch"), shape)
 	}
-	open := false
-	for _, d := range shape.Dims[min(1, len(shape.Dims)):] {
-		open = open || !d.Known()
+	fits := false // a side is open, or they are those
+	for i, d := range shape.Dims[min(1, len(shape.Dims)):] {
+		fits = fits || !d.Known() || d.N == height && i+2 < len(shape.Dims) && shape.Dims[i+2].N == width
 	}
-	if c.IsSet("size") && !open {
+	if c.IsSet("size") && !fits {
 		return usage("--size %s: the model fixes its input at %v", c.String("size"), shape)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -12,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/classify"
+	"github.com/visionzoo/vision/detect"
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/internal/clock"
 	"github.com/visionzoo/vision/internal/printable"
@@ -96,6 +98,9 @@ func classifyAll(c *cli.Context, m *zoo.Model, p *printer, total int, opts []cla
 		line := classifyResult{File: r.Name}
 		switch {
 		case err != nil && r.Name == "": // not about one picture
+			if _, notDetector := detect.New(m); notDetector == nil {
+				err = errors.New("the model gives objects, not a score for each class; use vision detect")
+			}
 			return usage("%w", err)
 		case err != nil:
 			bad = true

@@ -45,7 +45,7 @@ func detectorFlags(heads []string, standard string) []cli.Flag {
 		&cli.StringFlag{Name: "model", Usage: "zoo `NAME` or path of an .onnx file; without it " + standard},
 		recipeFlag, labelsFlag,
 		&cli.StringFlag{Name: "head", Usage: "read the outputs as those of `HEAD`, which is recognised if not given: " + strings.Join(heads, ", ")},
-		&cli.StringFlag{Name: "save", Usage: "write the pictures to `DIR` with the results drawn on them; existing files are replaced, unless pictures are read from that folder"},
+		&cli.StringFlag{Name: "save", Usage: "write the pictures to `DIR` with the results drawn on them; existing files are replaced, unless pictures are read from that folder; the second x.jpg becomes x-2.jpg"},
 		toggle("show", "show the pictures in the terminal"),
 		toggle("csv", "print CSV"),
 		toggle("recursive", "search subfolders too", "r"),

@@ -126,6 +126,8 @@ func TestDetectRefuses(t *testing.T) {
 		{"score out of range", []string{"detect", l.photo, "--score", "2"}, exitUsage, "--score 2"},
 		{"unknown head", []string{"detect", l.photo, "--model", l.model, "--head", "yolo99"}, exitUsage, "there is no head"},
 		{"unknown class", []string{"detect", l.photo, "--model", l.model, "--classes", "unicorn"}, exitUsage, "unicorn"},
+		{"labels of another data set", []string{"detect", l.photo, "--model", l.model, "--labels", "cifar10"}, exitFailed, "objects of 80 classes, its label set cifar10 has 10"},
+		{"a detector as a classifier", []string{"classify", l.photo, "--model", l.model}, exitUsage, "gives objects, not a score for each class; use vision detect"},
 		{"unknown model", []string{"detect", l.photo, "--model", "yolox-nanno"}, exitModel, "yolox-nano"},
 	} {
 		code, out, errOut := vis(tt.args...)

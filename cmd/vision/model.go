@@ -89,7 +89,7 @@ func modelOptions(c *cli.Context) ([]zoo.Option, error) {
 	}
 	set, err := label.Open(name)
 	if _, missing := os.Stat(name); errors.Is(err, label.ErrUnknown) && missing != nil {
-		err = fmt.Errorf("no such file, nor %w", err)
+		err = fmt.Errorf("%.80q is no file, and no label set; there are %s", name, strings.Join(label.Names(), ", "))
 	} else if errors.Is(err, label.ErrUnknown) {
 		set, err = readFile(c.Context, name, func(r io.Reader) (*label.Set, error) { return label.Read(filepath.Base(name), r) })
 	}
