@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/conform"
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -66,8 +67,7 @@ func parseShape(text string) (shape []int, ok bool) {
 	return shape, true
 }
 
-// benchInputs makes up inputs that are not given: normally distributed floats,
-// random 8-bit integers, and zeros for other types, which may be indices. An open
+// benchInputs makes up inputs that are not given, as conform.Randomise does. An open
 // first dimension gets the batch size, those of a picture height and width, others 1.
 func benchInputs(infos []engine.Info, known map[string]given, batch, height, width int) (engine.Values, error) {
 	r := rand.New(rand.NewPCG(1, 2))
@@ -104,7 +104,8 @@ func benchInputs(infos []engine.Info, known map[string]given, batch, height, wid
 			return nil, fmt.Errorf("input %.80q: %v%v is larger than the memory limit of %s (VISION_MEMORY_LIMIT sets another)", info.Name, info.DType, shape, zoo.Size(limit))
 		}
 		room -= int64(n) * each
-		in[info.Name] = randomTensor(r, info.DType, shape)
+		in[info.Name] = tensor.New(info.DType, shape...)
+		conform.Randomise(in[info.Name], r)
 	}
 	return in, nil
 }
@@ -150,30 +151,4 @@ func openDim(info engine.Info, axis, batch, height, width int) int {
 		return height
 	}
 	return width
-}
-
-func randomTensor(r *rand.Rand, d tensor.DType, shape []int) *tensor.Tensor {
-	t := tensor.New(d, shape...)
-	switch d {
-	case tensor.Float32:
-		v := tensor.Data[float32](t)
-		for i := range v {
-			v[i] = float32(r.NormFloat64())
-		}
-	case tensor.Float64:
-		v := tensor.Data[float64](t)
-		for i := range v {
-			v[i] = r.NormFloat64()
-		}
-	case tensor.Float16:
-		v := tensor.Data[tensor.Float16Bits](t)
-		for i := range v {
-			v[i] = tensor.ToFloat16(float32(r.NormFloat64()))
-		}
-	case tensor.Uint8, tensor.Int8:
-		for i := range t.Bytes() {
-			t.Bytes()[i] = byte(r.Uint32())
-		}
-	}
-	return t
 }

@@ -33,7 +33,7 @@ func Against(ctx context.Context, a, b *engine.Session, opt Options) []Result {
 }
 
 func againstOnce(ctx context.Context, a, b *engine.Session, random bool, tol Tolerance, r *Result) error {
-	in, err := Fill(a.Inputs(), random, 1)
+	in, err := inputs(a.Inputs(), random)
 	if err != nil {
 		return err
 	}
@@ -98,10 +98,9 @@ func converted(t *tensor.Tensor, d tensor.DType) *tensor.Tensor {
 	return out
 }
 
-// Fill makes an input for each of the infos: zeros, or seeded random numbers
-// (normally distributed for floats, bytes for 8-bit integers). An unknown first
-// dimension becomes batch, other unknown dimensions 1.
-func Fill(infos []engine.Info, random bool, batch int) (engine.Values, error) {
+// inputs makes a value for each of the infos: zeros, or seeded random numbers. Unknown
+// dimensions become 1.
+func inputs(infos []engine.Info, random bool) (engine.Values, error) {
 	r := rand.New(rand.NewPCG(1, 2))
 	out := engine.Values{}
 	for _, info := range infos {
@@ -111,23 +110,22 @@ func Fill(infos []engine.Info, random bool, batch int) (engine.Values, error) {
 		shape := make([]int, len(info.Shape.Dims))
 		for i, d := range info.Shape.Dims {
 			shape[i] = max(d.N, 1)
-			if i == 0 && !d.Known() {
-				shape[i] = batch
-			}
 		}
 		if _, err := tensor.Count(shape); err != nil {
 			return nil, err
 		}
-		t := tensor.New(info.DType, shape...)
+		out[info.Name] = tensor.New(info.DType, shape...)
 		if random {
-			randomise(t, r)
+			Randomise(out[info.Name], r)
 		}
-		out[info.Name] = t
 	}
 	return out, nil
 }
 
-func randomise(t *tensor.Tensor, r *rand.Rand) {
+// Randomise fills a tensor with what an input of its type may hold: normally
+// distributed floats, any bytes. It leaves other types as they are, which may be
+// indices.
+func Randomise(t *tensor.Tensor, r *rand.Rand) {
 	switch t.DType() {
 	case tensor.Float32:
 		for i := range tensor.Data[float32](t) {
