@@ -70,9 +70,6 @@ func classifyAction(c *cli.Context) error {
 		return err
 	}
 	defer m.Close()
-	if err := takesPicture(m); err != nil {
-		return err
-	}
 	remark(c, m.Guess())
 	return classifyAll(c, m, p, total, opts)
 }

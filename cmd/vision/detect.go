@@ -121,9 +121,6 @@ func detectAction(c *cli.Context) error {
 		return err
 	}
 	defer m.Close()
-	if err := takesPicture(m); err != nil {
-		return err
-	}
 	d, err := detect.New(m, opts...)
 	if err != nil {
 		return &exitError{exitUsage, err}

@@ -27,13 +27,8 @@ func loadDetector(c *cli.Context, standard string, more ...zoo.Option) (*zoo.Mod
 		return nil, err
 	}
 	zo = append(zo, more...)
-	name := c.String("model")
-	if name != "" {
-		m, err := zoo.LoadContext(c.Context, name, zo...)
-		if err != nil {
-			return nil, noModel(err)
-		}
-		return m, nil
+	if name := c.String("model"); name != "" {
+		return openForPictures(c, name, zo)
 	}
 	m, err := zoo.LoadContext(c.Context, standard, zo...)
 	var tried *zoo.FetchError

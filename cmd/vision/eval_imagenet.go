@@ -71,14 +71,11 @@ func evalImageNet(c *cli.Context) error {
 		return err
 	}
 	load = append(load, threads...)
-	m, err := zoo.LoadContext(c.Context, c.String("model"), load...)
+	m, err := openForPictures(c, c.String("model"), load)
 	if err != nil {
-		return noModel(err)
-	}
-	defer m.Close()
-	if err := takesPicture(m); err != nil {
 		return err
 	}
+	defer m.Close()
 	remark(c, m.Guess())
 	pictures, err := await.Do(c.Context, func() ([]labelled, error) {
 		return findLabelled(c.Args().First(), c.String("labels"), m.Labels())
@@ -110,12 +107,8 @@ func loadReference(c *cli.Context, load []zoo.Option) (*zoo.Model, error) {
 	if name == "" {
 		return nil, nil
 	}
-	ref, err := zoo.LoadContext(c.Context, name, append(slices.Clone(load), strictly)...)
+	ref, err := openForPictures(c, name, append(slices.Clone(load), strictly))
 	if err != nil {
-		return nil, noModel(err)
-	}
-	if err := takesPicture(ref); err != nil {
-		ref.Close()
 		return nil, err
 	}
 	if c.String("against") != "" {

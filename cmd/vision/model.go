@@ -64,6 +64,20 @@ func remark(c *cli.Context, line string) {
 	}
 }
 
+// openForPictures opens a model by its name in the zoo or its path. It refuses one
+// without an input for pictures.
+func openForPictures(c *cli.Context, name string, opts []zoo.Option) (*zoo.Model, error) {
+	m, err := zoo.LoadContext(c.Context, name, opts...)
+	if err != nil {
+		return nil, noModel(err)
+	}
+	if err := takesPicture(m); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
 // takesPicture refuses a model without an input for pictures.
 func takesPicture(m *zoo.Model) error {
 	if m.Encoder() != nil {
@@ -122,9 +136,5 @@ func loadClassifier(c *cli.Context, more ...zoo.Option) (*zoo.Model, error) {
 		}
 		name = card.Name
 	}
-	m, err := zoo.LoadContext(c.Context, name, opts...)
-	if err != nil {
-		return nil, noModel(err)
-	}
-	return m, nil
+	return openForPictures(c, name, opts)
 }

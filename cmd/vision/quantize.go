@@ -80,14 +80,11 @@ func quantizeAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := zoo.LoadContext(c.Context, c.Args().First(), append(opts, zoo.WithEngine(quantize.Prepare()))...)
+	m, err := openForPictures(c, c.Args().First(), append(opts, zoo.WithEngine(quantize.Prepare())))
 	if err != nil {
-		return noModel(err)
-	}
-	defer m.Close()
-	if err := takesPicture(m); err != nil {
 		return err
 	}
+	defer m.Close()
 	remark(c, m.Guess())
 	samples, bad, err := calibration(c, m)
 	if err != nil {

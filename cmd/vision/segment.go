@@ -52,9 +52,6 @@ func segmentAction(c *cli.Context) error {
 		return err
 	}
 	defer m.Close()
-	if err := takesPicture(m); err != nil {
-		return err
-	}
 	s, err := detect.NewSegmenter(m, detect.Head(c.String("head")))
 	if err != nil {
 		return &exitError{exitUsage, err}
