@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -18,8 +19,8 @@ import (
 // says.
 type exporter struct {
 	q     *quantizer
-	p     *placement // nil: all in float32
-	out   *onnx.Graph
+	p     *placement
+	out   *onnx.Graph // the network's; others are regions
 	names map[*ir.Value]string
 	after map[*ir.Value]string // names of values after dequantisation
 	used  map[string]bool      // names of values
@@ -29,14 +30,10 @@ type exporter struct {
 	rows  []Layer
 }
 
-// export converts the network, in float32 or quantised as p says, and returns the
-// names of its values.
-func (q *quantizer) export(p *placement) (*onnx.Model, map[*ir.Value]string, error) {
-	return q.exportInto(p, &Result{})
-}
-
-// exportInto also fills in the layers and sizes of the result.
-func (q *quantizer) exportInto(p *placement, r *Result) (*onnx.Model, map[*ir.Value]string, error) {
+// export converts the network, quantised as p says, and returns the names of its
+// values. It fills in the layers and sizes of the result. The empty placement leaves
+// all in float32.
+func (q *quantizer) export(p *placement, r *Result) (*onnx.Model, map[*ir.Value]string, error) {
 	e := &exporter{q: q, p: p, names: map[*ir.Value]string{}, after: map[*ir.Value]string{}, used: map[string]bool{}, nodes: map[string]bool{}, held: map[*ir.Value]bool{}}
 	e.out = &onnx.Graph{Name: q.graph.Name}
 	if e.out.Name == "" {
@@ -52,8 +49,7 @@ func (q *quantizer) exportInto(p *placement, r *Result) (*onnx.Model, map[*ir.Va
 			}
 		}
 	}
-	err := e.graph(q.graph, e.out, true)
-	if err != nil {
+	if err := e.graph(q.graph, e.out); err != nil {
 		return nil, nil, err
 	}
 	r.Layers, r.Bytes = e.rows, e.bytes
@@ -63,12 +59,7 @@ func (q *quantizer) exportInto(p *placement, r *Result) (*onnx.Model, map[*ir.Va
 	for domain, version := range q.opsets {
 		m.Opsets = append(m.Opsets, onnx.Opset{Domain: domain, Version: int64(version)})
 	}
-	slices.SortFunc(m.Opsets, func(a, b onnx.Opset) int {
-		if a.Domain < b.Domain {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(m.Opsets, func(a, b onnx.Opset) int { return strings.Compare(a.Domain, b.Domain) })
 	if q.opsets[""] > 18 {
 		m.IRVersion = 10
 	}
@@ -108,16 +99,16 @@ func (e *exporter) name(v *ir.Value) string {
 }
 
 // graph writes a graph or a region.
-func (e *exporter) graph(g *ir.Graph, out *onnx.Graph, outer bool) error {
+func (e *exporter) graph(g *ir.Graph, out *onnx.Graph) error {
 	for _, v := range g.Inputs {
 		out.Inputs = append(out.Inputs, &onnx.ValueInfo{Name: e.name(v), Type: typeOf(v.Fact)})
-		if outer && e.p != nil && e.p.coded[v] {
-			e.codes(v, e.name(v), e.decoded(v))
+		if e.p.coded[v] {
+			e.quantize(v, e.name(v))
 		}
 	}
 	made := map[*ir.Value]bool{}
 	for _, n := range g.Nodes {
-		if err := e.node(n, out, outer); err != nil {
+		if err := e.node(n, out); err != nil {
 			return n.Fail(err)
 		}
 		for _, v := range n.Outputs {
@@ -127,7 +118,7 @@ func (e *exporter) graph(g *ir.Graph, out *onnx.Graph, outer bool) error {
 	for _, v := range g.Outputs {
 		name, err := e.name(v), error(nil)
 		if !made[v] {
-			name, err = e.passed(v, out, outer)
+			name, err = e.passed(v, out)
 		}
 		if err != nil {
 			return err
@@ -140,9 +131,9 @@ func (e *exporter) graph(g *ir.Graph, out *onnx.Graph, outer bool) error {
 
 // passed is the name of an output that no node of the graph makes. ONNX Runtime
 // refuses a region that gives what a graph around it has made.
-func (e *exporter) passed(v *ir.Value, out *onnx.Graph, outer bool) (string, error) {
+func (e *exporter) passed(v *ir.Value, out *onnx.Graph) (string, error) {
 	from, err := e.read(v, false)
-	if err != nil || outer {
+	if err != nil || out == e.out {
 		return e.name(v), err
 	}
 	to := e.fresh(e.name(v))
@@ -171,7 +162,7 @@ func typeOf(f ir.Fact) *onnx.Type {
 }
 
 // node writes a node, between codes if the placement says so.
-func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
+func (e *exporter) node(n *ir.Node, out *onnx.Graph) error {
 	if n.Domain == ops.Internal {
 		return e.internal(n, out)
 	}
@@ -180,70 +171,73 @@ func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
 		return err
 	}
 	node := &onnx.Node{Name: e.nodeName(n.Name), OpType: n.Op, Domain: n.Domain, Attributes: attrs}
-	integer := outer && e.p != nil && e.p.integer[n]
-	isLayer := integer && slices.Contains(e.p.layers, n)
-	var c coding
-	if isLayer {
-		c = e.q.code(e.p, n)
-		if e.q.ctx.Err() != nil {
-			return context.Cause(e.q.ctx)
-		}
+	if e.p.integer[n] && slices.Contains(e.p.layers, n) {
+		node.Inputs, err = e.layerInputs(n)
+	} else {
+		node.Inputs, err = e.inputs(n)
 	}
-	if !integer && outer && e.p != nil && layer(n) {
+	if err != nil {
+		return err
+	}
+	if !e.p.integer[n] && out == e.out && layer(n) {
 		e.rows = append(e.rows, Layer{Node: n.Name, Op: n.Op, Weights: n.Inputs[1].Const().Len()})
 	}
-	for i, v := range n.Inputs {
-		name := ""
-		switch {
-		case v == nil:
-		case isLayer && i == 1:
-			name = e.weights(n, &c)
-		case isLayer && i == 2:
-			name = e.bias(n, &c)
-		default:
-			if name, err = e.read(v, integer); err != nil {
-				return err
-			}
-		}
-		node.Inputs = append(node.Inputs, name)
-	}
-	if isLayer && n.Op != "MatMul" && (len(n.Inputs) < 3 || n.Inputs[2] == nil) {
-		node.Inputs = append(node.Inputs[:2], e.bias(n, &c))
-	}
-	var coded []*ir.Value
+	out.Nodes = append(out.Nodes, node)
 	for i, v := range n.Outputs {
 		name := e.name(v)
-		if v.Name == "" && i > 0 && len(e.readersOf(v)) == 0 && !slices.Contains(e.q.graph.Outputs, v) {
+		switch {
+		case v.Name == "" && i > 0 && len(e.p.readers[v]) == 0 && !e.isOutput(v):
 			name = "" // left out
+		case e.p.coded[v]:
+			if e.isOutput(v) { // the decoded value gets the output's name
+				name = e.fresh(name + "_float")
+			}
+			e.quantize(v, name)
 		}
-		if !outer || e.p == nil || !e.p.coded[v] {
-			node.Outputs = append(node.Outputs, name)
-			continue
-		}
-		float := name
-		if slices.Contains(e.q.graph.Outputs, v) { // the decoded value gets the output's name
-			float = e.fresh(name + "_float")
-		}
-		node.Outputs = append(node.Outputs, float)
-		coded = append(coded, v)
-	}
-	out.Nodes = append(out.Nodes, node)
-	for i, v := range coded {
-		e.codes(v, node.Outputs[i], e.decoded(v))
+		node.Outputs = append(node.Outputs, name)
 	}
 	return nil
 }
 
-func (e *exporter) readersOf(v *ir.Value) []*ir.Node {
-	if e.p == nil {
-		return nil
+// inputs are the names of a node's inputs, "" for those left out.
+func (e *exporter) inputs(n *ir.Node) ([]string, error) {
+	names := make([]string, len(n.Inputs))
+	for i, v := range n.Inputs {
+		var err error
+		if v == nil {
+			continue
+		}
+		if names[i], err = e.read(v, e.p.integer[n]); err != nil {
+			return nil, err
+		}
 	}
-	return e.p.readers[v]
+	return names, nil
 }
+
+// layerInputs writes the weights and the bias of a layer in integers, and names its
+// inputs. A convolution without a bias gets one; a MatMul takes none.
+func (e *exporter) layerInputs(n *ir.Node) ([]string, error) {
+	c := e.q.code(e.p, n)
+	if e.q.ctx.Err() != nil {
+		return nil, context.Cause(e.q.ctx)
+	}
+	x, err := e.read(n.Inputs[0], true)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{x, e.weights(n, &c)}
+	if n.Op != "MatMul" {
+		names = append(names, e.bias(n, &c))
+	}
+	return names, nil
+}
+
+// isOutput reports whether a value is one of the network's outputs.
+func (e *exporter) isOutput(v *ir.Value) bool { return slices.Contains(e.q.graph.Outputs, v) }
 
 // decoded is the name of a value after dequantisation.
 func (e *exporter) decoded(v *ir.Value) string {
-	if v.Node != nil && slices.Contains(e.q.graph.Outputs, v) {
+	if v.Node != nil && e.isOutput(v) {
 		return e.name(v)
 	}
 	if e.after[v] == "" {
@@ -257,18 +251,20 @@ func (e *exporter) read(v *ir.Value, integer bool) (string, error) {
 	if v.Const() != nil && v.Node == nil { // else a node makes it, although it is known
 		return e.name(v), e.constant(v)
 	}
-	if e.p != nil && e.p.coded[v] && (integer || v.Node != nil && e.p.integer[v.Node]) {
+	if e.p.coded[v] && (integer || v.Node != nil && e.p.integer[v.Node]) {
 		return e.decoded(v), nil
 	}
 	return e.name(v), nil
 }
 
-// codes writes the QuantizeLinear and DequantizeLinear of a value.
-func (e *exporter) codes(v *ir.Value, from, to string) {
+// quantize writes the QuantizeLinear of a value, which the node before it calls from,
+// and the DequantizeLinear.
+func (e *exporter) quantize(v *ir.Value, from string) {
+	to := e.decoded(v)
 	s := e.q.ranges[e.p.of(v)]
 	stem := e.name(v)
-	scale := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_scale"), DataType: 1, Raw: rawOf([]float32{s.scale()}), HasRaw: true})
-	zero := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_zero"), DataType: 2, Raw: []byte{s.zero()}, HasRaw: true})
+	scale := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_scale"), DataType: int32(tensor.Float32), Raw: rawOf([]float32{s.scale()}), HasRaw: true})
+	zero := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_zero"), DataType: int32(tensor.Uint8), Raw: []byte{s.zero()}, HasRaw: true})
 	code := e.fresh(stem + "_code")
 	e.out.Nodes = append(e.out.Nodes,
 		&onnx.Node{Name: e.nodeName(stem + "_quantize"), OpType: "QuantizeLinear", Inputs: []string{from, scale, zero}, Outputs: []string{code}},
@@ -343,7 +339,7 @@ func (e *exporter) attrs(list []*ir.Attr) ([]*onnx.Attribute, error) {
 			b.Tensor, err = tensorOf(a.Tensor)
 		case onnx.AttrGraph:
 			b.Graph = &onnx.Graph{Name: "region"}
-			err = e.graph(a.Graph, b.Graph, false)
+			err = e.graph(a.Graph, b.Graph)
 		case onnx.AttrType:
 			b.TypeOf = typeOf(*a.TypeOf)
 		case onnx.AttrSparseTensor, onnx.AttrSparseTensors, onnx.AttrTensors, onnx.AttrGraphs, onnx.AttrTypes:
@@ -390,7 +386,7 @@ func (e *exporter) clip(n *ir.Node, low, high float32, out *onnx.Graph) error {
 		inputs = append(inputs, e.initial(t))
 	}
 	out.Nodes = append(out.Nodes, &onnx.Node{Name: e.nodeName(n.Name), OpType: "Clip", Inputs: inputs, Outputs: []string{e.name(n.Outputs[0])}})
-	e.coded(n)
+	e.quantizeOutput(n)
 	return nil
 }
 
@@ -414,13 +410,13 @@ func (e *exporter) scaleShift(n *ir.Node, out *onnx.Graph) error {
 			Inputs: []string{x, e.initial(t)}, Outputs: []string{step.to}})
 		x = step.to
 	}
-	e.coded(n)
+	e.quantizeOutput(n)
 	return nil
 }
 
-// coded writes the codes of what a node has made, if they are read.
-func (e *exporter) coded(n *ir.Node) {
-	if y := n.Outputs[0]; e.p != nil && e.p.coded[y] {
-		e.codes(y, e.name(y), e.decoded(y))
+// quantizeOutput writes the codes of what a node has made, if they are read.
+func (e *exporter) quantizeOutput(n *ir.Node) {
+	if y := n.Outputs[0]; e.p.coded[y] {
+		e.quantize(y, e.name(y))
 	}
 }

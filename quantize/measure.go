@@ -14,7 +14,7 @@ import (
 // on a number of samples, spread over those that are compared.
 func (q *quantizer) measure(p *placement, count int) (*Result, error) {
 	e := &Result{Agreement: -1}
-	model, _, err := q.exportInto(p, e)
+	model, _, err := q.export(p, e)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func (q *quantizer) calibrate(p *placement) error {
 // openObserved opens the network in float32 with every coded value as an output too, and returns
 // the names of the values in it.
 func (q *quantizer) openObserved(p *placement) (*engine.Session, map[*ir.Value]string, error) {
-	model, names, err := q.export(nil)
+	model, names, err := q.export(&placement{}, &Result{})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -112,7 +112,7 @@ func biasOf(n *ir.Node) []float32 {
 func (e *exporter) weights(n *ir.Node, c *coding) string {
 	v := n.Inputs[1]
 	stem := e.name(v)
-	t := &onnx.Tensor{Name: e.fresh(stem + "_code"), DataType: 3, Raw: make([]byte, len(c.codes)), HasRaw: true}
+	t := &onnx.Tensor{Name: e.fresh(stem + "_code"), DataType: int32(tensor.Int8), Raw: make([]byte, len(c.codes)), HasRaw: true}
 	for i, k := range c.codes {
 		t.Raw[i] = byte(k)
 	}
@@ -120,7 +120,7 @@ func (e *exporter) weights(n *ir.Node, c *coding) string {
 		t.Dims = append(t.Dims, int64(d))
 	}
 	e.row(n, c)
-	return e.dequantized(stem, t, c.scales, 3, make([]byte, len(c.scales)), outAxis(n))
+	return e.dequantized(stem, t, c.scales, outAxis(n))
 }
 
 // row adds a layer to the table of the result.
@@ -139,11 +139,12 @@ func (p *placement) behind(n *ir.Node) *ir.Value {
 }
 
 // dequantized writes a DequantizeLinear of a constant with a scale for each index
-// along an axis.
-func (e *exporter) dequantized(stem string, t *onnx.Tensor, scales []float32, zeroType int32, zeros []byte, axis int) string {
+// along an axis, and zero points of 0.
+func (e *exporter) dequantized(stem string, t *onnx.Tensor, scales []float32, axis int) string {
 	count := []int64{int64(len(scales))}
-	scale := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_scale"), Dims: count, DataType: 1, Raw: rawOf(scales), HasRaw: true})
-	zero := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_zero"), Dims: count, DataType: zeroType, Raw: zeros, HasRaw: true})
+	zeros := make([]byte, len(scales)*tensor.DType(t.DataType).Size())
+	scale := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_scale"), Dims: count, DataType: int32(tensor.Float32), Raw: rawOf(scales), HasRaw: true})
+	zero := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_zero"), Dims: count, DataType: t.DataType, Raw: zeros, HasRaw: true})
 	out := e.fresh(stem + "_coded")
 	e.out.Nodes = append(e.out.Nodes, &onnx.Node{Name: e.nodeName(stem + "_dequantize"), OpType: "DequantizeLinear",
 		Inputs: []string{e.initial(t), scale, zero}, Outputs: []string{out},
@@ -166,6 +167,6 @@ func (e *exporter) bias(n *ir.Node, c *coding) string {
 		codes[o] = int32(min(max(math.RoundToEven(b/float64(scales[o])), -1<<30), 1<<30))
 	}
 	stem := e.fresh(e.name(n.Outputs[0]) + "_bias")
-	t := &onnx.Tensor{Name: e.fresh(stem + "_code"), Dims: []int64{int64(len(codes))}, DataType: 6, Raw: rawOf(codes), HasRaw: true}
-	return e.dequantized(stem, t, scales, 6, make([]byte, 4*len(codes)), 0)
+	t := &onnx.Tensor{Name: e.fresh(stem + "_code"), Dims: []int64{int64(len(codes))}, DataType: int32(tensor.Int32), Raw: rawOf(codes), HasRaw: true}
+	return e.dequantized(stem, t, scales, 0)
 }
