@@ -199,13 +199,13 @@ func TestCOCOCategories(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := &Detector{model: plainLabels{set}, head: &heads[0]}
+		d := &Detector{network: network{model: plainLabels{set}}, head: &heads[0]}
 		if got := d.COCOCategories()[tt.class]; got != tt.want {
 			t.Errorf("%s: class %d is category %d, want %d", tt.name, tt.class, got, tt.want)
 		}
 	}
 	for _, names := range [][]string{{"background", "face"}, nil} {
-		d := &Detector{model: plainLabels{}, head: &head{classes: names}}
+		d := &Detector{network: network{model: plainLabels{}}, head: &head{classes: names}}
 		if got := d.COCOCategories(); got != nil {
 			t.Errorf("%v: %v", names, got)
 		}

@@ -18,6 +18,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,6 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/nearest"
 	"github.com/visionzoo/vision/vision"
-	"github.com/visionzoo/vision/zoo"
 )
 
 // Model is what a detector needs: a network, an encoder that feeds it pictures, and
@@ -126,10 +126,9 @@ func (o *options) check() error {
 // Detector is a model with the head that reads its outputs. It is safe for
 // concurrent use.
 type Detector struct {
-	model Model
+	network
 	opts  options
 	head  *head
-	input string
 	guess string
 	keep  map[int]bool // classes; nil: all
 	meta  map[string]string
@@ -142,24 +141,17 @@ func New(m Model, opts ...Option) (*Detector, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := usable(m); err != nil {
+	n, cardHead, err := newNetwork(m)
+	if err != nil {
 		return nil, err
 	}
-	s := m.Session()
-	if task := s.Metadata()["task"]; task == "obb" {
+	d := &Detector{network: n, opts: o, meta: m.Session().Metadata()}
+	if d.meta["task"] == "obb" {
 		return nil, errors.New("the model finds boxes at an angle (its metadata says task obb), which no head reads; vision run gives its outputs as they are")
 	}
-	d := &Detector{model: m, opts: o, input: s.Inputs()[0].Name, meta: s.Metadata()}
-	name := o.head
-	if z, ok := m.(*zoo.Model); ok {
-		d.input = z.Input()
-		if name == "" {
-			name = z.Card().Head
-		}
-	}
-	if name != "" {
+	if name := cmp.Or(o.head, cardHead); name != "" {
 		d.head, err = findHead(name)
-	} else if d.head, err = guessHead(declared(s, d.input)); err == nil {
+	} else if d.head, err = guessHead(n.outputs()); err == nil {
 		d.guess = fmt.Sprintf("the outputs look like those of %s; to set the head, give --head", d.head.family)
 	}
 	if err != nil {
@@ -171,35 +163,6 @@ func New(m Model, opts ...Option) (*Detector, error) {
 		}
 	}
 	return d, nil
-}
-
-// usable refuses what cannot run on a picture.
-func usable(m Model) error {
-	switch {
-	case m == nil:
-		return errors.New("the model is nil; zoo.Load opens one")
-	case m.Session() == nil:
-		return errors.New("the model has no session; engine.Open opens one")
-	case m.Encoder() == nil || len(m.Session().Inputs()) == 0:
-		return errors.New("no input of the model takes a picture")
-	}
-	return nil
-}
-
-// declared is what a session declares about its outputs and the picture's size.
-func declared(s *engine.Session, input string) outputs {
-	o := outputs{all: s.Outputs(), meta: s.Metadata()}
-	for _, i := range s.Inputs() {
-		d := dims(i)
-		if i.Name != input || len(d) != 4 {
-			continue
-		}
-		o.height, o.width = max(d[2], 0), max(d[3], 0)
-		if d[3] == 3 || d[3] == 1 {
-			o.height, o.width = max(d[1], 0), max(d[2], 0)
-		}
-	}
-	return o
 }
 
 var errNotMade = errors.New("the detector was not made; detect.New makes one")
@@ -271,45 +234,6 @@ func (d *Detector) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geomet
 	return d.objects(out, g)
 }
 
-// run runs the network on the picture, and passes its size to networks that ask for
-// it.
-func (d *Detector) run(ctx context.Context, x *tensor.Tensor, g vision.Geometry) ([]Output, error) {
-	s := d.model.Session()
-	in := engine.Values{d.input: x}
-	for _, i := range s.Inputs() {
-		if i.Name == d.input {
-			continue
-		}
-		size, err := sizeInput(i, g)
-		if err != nil {
-			return nil, err
-		}
-		in[i.Name] = size
-	}
-	values, err := s.Run(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Output, 0, len(values))
-	for _, o := range s.Outputs() {
-		out = append(out, Output{o.Name, values[o.Name]})
-	}
-	return out, nil
-}
-
-// sizeInput is the value of an input that takes the picture's size, [1 2]: height
-// and width for the YOLOv3 exports of Keras (float32 "image_shape"), width and
-// height for RT-DETR's (int64 "orig_target_sizes").
-func sizeInput(i engine.Info, g vision.Geometry) (*tensor.Tensor, error) {
-	switch i.DType {
-	case tensor.Float32:
-		return tensor.Of([]float32{float32(g.Height), float32(g.Width)}, 1, 2), nil
-	case tensor.Int64:
-		return tensor.Of([]int64{int64(g.Width), int64(g.Height)}, 1, 2), nil
-	}
-	return nil, fmt.Errorf("input %q (%v) takes neither a picture nor its size; run the model with vision run", i.Name, i.Fact)
-}
-
 // Decode reads the outputs for one picture with the head of the given name, one of
 // Heads, as Image does after the network has run; g says where the picture lay in
 // the network's input. labels may be nil.
@@ -322,7 +246,7 @@ func Decode(headName string, out []Output, g vision.Geometry, labels *label.Set,
 	if err != nil {
 		return nil, err
 	}
-	d := &Detector{model: plainLabels{labels}, opts: o, head: h}
+	d := &Detector{network: network{model: plainLabels{labels}}, opts: o, head: h}
 	if len(o.classes) > 0 {
 		if d.keep, err = chosen(o.classes, d.labels()); err != nil {
 			return nil, err

@@ -96,20 +96,23 @@ func (f *frame) byName(name string) (array, bool) {
 // foldHead is the form in which names of heads are compared; people write "YOLO v8".
 func foldHead(name string) string { return strings.ReplaceAll(nearest.Fold(name), " ", "") }
 
-// findHead finds a head by its name or another that people use for it.
-func findHead(name string) (*head, error) {
+// headNamed finds a head by its name or another that people use for it.
+func headNamed(name string) (*head, bool) {
 	plain := foldHead(name)
 	for i := range heads {
-		if strings.ReplaceAll(heads[i].name, "_", "") == plain {
-			return &heads[i], nil
-		}
-		for _, other := range heads[i].also {
-			if other == plain {
-				return &heads[i], nil
-			}
+		if strings.ReplaceAll(heads[i].name, "_", "") == plain || slices.Contains(heads[i].also, plain) {
+			return &heads[i], true
 		}
 	}
-	if _, ok := segmentHead(plain); ok {
+	return nil, false
+}
+
+// findHead is headNamed with an error that says what there is.
+func findHead(name string) (*head, error) {
+	if h, ok := headNamed(name); ok {
+		return h, nil
+	}
+	if _, ok := mapHeadNamed(name); ok {
 		return nil, fmt.Errorf("head %q gives a map of classes, not objects; use vision segment", name)
 	}
 	return nil, fmt.Errorf("there is no head %.40q; heads are %s", name, strings.Join(Heads(), ", "))
@@ -153,14 +156,22 @@ func dims(i engine.Info) []int {
 	return d
 }
 
-// guessHead recognises a head by the outputs.
-func guessHead(o outputs) (*head, error) {
+// recognise finds a head by the outputs.
+func recognise(o outputs) (*head, bool) {
 	for i := range heads {
 		if heads[i].match != nil && heads[i].match(o) {
-			return &heads[i], nil
+			return &heads[i], true
 		}
 	}
-	if _, ok := guessSegment(o); ok {
+	return nil, false
+}
+
+// guessHead is recognise with an error that says what the outputs are instead.
+func guessHead(o outputs) (*head, error) {
+	if h, ok := recognise(o); ok {
+		return h, nil
+	}
+	if _, ok := recogniseMap(o); ok {
 		return nil, fmt.Errorf("the model gives a map of classes, not objects; use vision segment")
 	}
 	if o.areScores() {

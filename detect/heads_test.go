@@ -489,6 +489,14 @@ func TestSegmentMaps(t *testing.T) {
 	if m.Mask(1).Area() != 2048 {
 		t.Errorf("the mask has %d pixels", m.Mask(1).Area())
 	}
+	// Names that are not those of the map's classes are refused; a map of one plane does not tell.
+	three := label.New("three", "a", "b", "c")
+	if _, err := DecodeMap("fcn", []Output{floats("out", []int{1, 2, 2, 2}, nil)}, g, three); err == nil || !strings.Contains(err.Error(), "the model's map has 2 classes, its label set three has 3") {
+		t.Error(err)
+	}
+	if m, err := DecodeMap("fcn", []Output{floats("out", []int{1, 1, 2, 2}, nil)}, g, three); err != nil || m.Name(2) != "c" {
+		t.Error(err)
+	}
 	// DUC, by the zoo's duc-postprocess.py: 8 x 8 of input is one cell of 4 x 4; the map of class 1 counts its cells.
 	duc := make([]float32, 2*64)
 	for i := range 64 {

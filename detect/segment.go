@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/vision"
-	"github.com/visionzoo/vision/zoo"
 )
 
 // ClassMap holds the class of each pixel of a picture, in the size of the upright
@@ -38,9 +36,8 @@ const maxMapClasses = 256
 // Segmenter is a model with the head that reads its class map. It is safe for
 // concurrent use.
 type Segmenter struct {
-	model Model
+	network
 	head  *mapHead
-	run   *Detector
 	guess string
 }
 
@@ -52,40 +49,19 @@ func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 			opt(&o)
 		}
 	}
-	if err := usable(m); err != nil {
+	n, cardHead, err := newNetwork(m)
+	if err != nil {
 		return nil, err
 	}
-	s := &Segmenter{model: m, run: &Detector{model: m, input: m.Session().Inputs()[0].Name}}
-	name := o.head
-	if z, ok := m.(*zoo.Model); ok {
-		s.run.input = z.Input()
-		if name == "" {
-			name = z.Card().Head
-		}
+	s := &Segmenter{network: n}
+	if name := cmp.Or(o.head, cardHead); name != "" {
+		s.head, err = findMapHead(name)
+	} else if s.head, err = guessMapHead(n.outputs()); err == nil {
+		s.guess = fmt.Sprintf("the output looks like a map of classes (head %s); to set it, give --head", s.head.name)
 	}
-	if name != "" {
-		h, ok := segmentHead(name)
-		if _, err := findHead(name); !ok && err == nil {
-			return nil, fmt.Errorf("head %q gives objects, not a map of classes; use vision detect", name)
-		}
-		if !ok {
-			return nil, fmt.Errorf("there is no head %.40q for maps; heads are %s", name, strings.Join(SegmentHeads(), ", "))
-		}
-		s.head = h
-		return s, nil
+	if err != nil {
+		return nil, err
 	}
-	all := declared(m.Session(), s.run.input)
-	h, ok := guessSegment(all)
-	if _, err := guessHead(all); !ok && err == nil {
-		return nil, fmt.Errorf("the model gives objects, not a map of classes; use vision detect")
-	}
-	if !ok && all.areScores() {
-		return nil, fmt.Errorf("the model gives a score for each class (%s), not a map of classes; use vision classify", describe(all.all))
-	}
-	if !ok {
-		return nil, fmt.Errorf("the model's outputs are not a map of classes (%s); name a head (--head, detect.Head): %s", describe(all.all), strings.Join(SegmentHeads(), ", "))
-	}
-	s.head, s.guess = h, fmt.Sprintf("the output looks like a map of classes (head %s); to set it, give --head", h.name)
 	return s, nil
 }
 
@@ -128,7 +104,7 @@ func (s *Segmenter) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geome
 	if s == nil || s.model == nil {
 		return nil, errNoSegmenter
 	}
-	out, err := s.run.run(ctx, x, g)
+	out, err := s.run(ctx, x, g)
 	if err != nil {
 		return nil, err
 	}
@@ -139,9 +115,9 @@ func (s *Segmenter) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geome
 // SegmentHeads, as Segment does after the network has run; g says where the picture
 // lay in the network's input. labels may be nil.
 func DecodeMap(headName string, out []Output, g vision.Geometry, labels *label.Set) (*ClassMap, error) {
-	h, ok := segmentHead(headName)
-	if !ok {
-		return nil, fmt.Errorf("there is no head %.40q for maps; heads are %s", headName, strings.Join(SegmentHeads(), ", "))
+	h, err := findMapHead(headName)
+	if err != nil {
+		return nil, err
 	}
 	return decodeMap(context.Background(), h, out, g, labels)
 }
@@ -161,7 +137,10 @@ func decodeMap(ctx context.Context, h *mapHead, out []Output, g vision.Geometry,
 	if g.Width < 1 || g.Height < 1 || int64(g.Width) > vision.MaxPixels/int64(g.Height) {
 		return nil, fmt.Errorf("head %s: a picture of %dx%d; the geometry is the one that the encoder returned", h.name, g.Width, g.Height)
 	}
-	m := &ClassMap{Width: g.Width, Height: g.Height, Class: make([]uint8, g.Width*g.Height), Labels: mapLabels(labels, a.shape[0])}
+	if labels, err = mapLabels(labels, a.shape[0]); err != nil {
+		return nil, err
+	}
+	m := &ClassMap{Width: g.Width, Height: g.Height, Class: make([]uint8, g.Width*g.Height), Labels: labels}
 	grid := newMapGrid(a, g)
 	for y := range m.Height {
 		if y%64 == 0 && ctx.Err() != nil {
@@ -172,20 +151,22 @@ func decodeMap(ctx context.Context, h *mapHead, out []Output, g vision.Geometry,
 	return m, nil
 }
 
-// mapLabels fits a label set to a map's number of classes; without one it takes the
-// set that usually has so many.
-func mapLabels(labels *label.Set, classes int) *label.Set {
+// mapLabels fits a label set to a map's number of classes, and refuses one that does
+// not fit; without one it takes the set that usually has so many. A map of one plane
+// does not tell how many classes there are.
+func mapLabels(labels *label.Set, classes int) (*label.Set, error) {
 	if labels == nil {
 		name := map[int]string{19: "cityscapes19", 21: "voc20+background"}[classes]
 		if set, err := label.Open(name); err == nil {
-			return set
+			return set, nil
 		}
-		return nil
+		return nil, nil
 	}
-	if fitted, ok := labels.Fit(classes); ok {
-		return fitted
+	fitted, ok := labels.Fit(classes)
+	if !ok && classes > 1 {
+		return nil, fmt.Errorf("the model's map has %d classes, its label set %s has %d", classes, labels.Name(), labels.Len())
 	}
-	return labels
+	return fitted, nil
 }
 
 // mapGrid resizes a network's map to the picture: scores bilinearly, as torch's

@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // background is the name of the class for what belongs to no object.
@@ -32,7 +33,8 @@ func SegmentHeads() []string {
 	return names
 }
 
-func segmentHead(name string) (*mapHead, bool) {
+// mapHeadNamed finds a head by its name or another that people use for it.
+func mapHeadNamed(name string) (*mapHead, bool) {
 	plain := foldHead(name)
 	for i := range mapHeads {
 		if mapHeads[i].name == plain || slices.Contains(mapHeads[i].also, plain) {
@@ -42,13 +44,39 @@ func segmentHead(name string) (*mapHead, bool) {
 	return nil, false
 }
 
-func guessSegment(o outputs) (*mapHead, bool) {
+// findMapHead is mapHeadNamed with an error that says what there is.
+func findMapHead(name string) (*mapHead, error) {
+	if h, ok := mapHeadNamed(name); ok {
+		return h, nil
+	}
+	if _, ok := headNamed(name); ok {
+		return nil, fmt.Errorf("head %q gives objects, not a map of classes; use vision detect", name)
+	}
+	return nil, fmt.Errorf("there is no head %.40q for maps; heads are %s", name, strings.Join(SegmentHeads(), ", "))
+}
+
+// recogniseMap finds a head by the outputs.
+func recogniseMap(o outputs) (*mapHead, bool) {
 	for i := range mapHeads {
 		if mapHeads[i].match(o) {
 			return &mapHeads[i], true
 		}
 	}
 	return nil, false
+}
+
+// guessMapHead is recogniseMap with an error that says what the outputs are instead.
+func guessMapHead(o outputs) (*mapHead, error) {
+	if h, ok := recogniseMap(o); ok {
+		return h, nil
+	}
+	if _, ok := recognise(o); ok {
+		return nil, fmt.Errorf("the model gives objects, not a map of classes; use vision detect")
+	}
+	if o.areScores() {
+		return nil, fmt.Errorf("the model gives a score for each class (%s), not a map of classes; use vision classify", describe(o.all))
+	}
+	return nil, fmt.Errorf("the model's outputs are not a map of classes (%s); name a head (--head, detect.Head): %s", describe(o.all), strings.Join(SegmentHeads(), ", "))
 }
 
 // decodeFCN reads the output "out", or the first: scores [1, C, h, w] of any size,
