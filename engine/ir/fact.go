@@ -210,3 +210,32 @@ func (f Fact) String() string {
 func (s Shape) Equal(t Shape) bool {
 	return s.Ranked && t.Ranked && slices.EqualFunc(s.Dims, t.Dims, Dim.Same)
 }
+
+// Admits reports whether a tensor has f's dtype and fits its shape.
+func (f Fact) Admits(t *tensor.Tensor) bool {
+	if f.DType == tensor.Invalid {
+		return true
+	}
+	if t == nil || t.DType() != f.DType {
+		return false
+	}
+	if f.Elem != nil && t.DType() != tensor.Map {
+		for _, e := range t.Elems() {
+			if !f.Elem.Admits(e) {
+				return false
+			}
+		}
+	}
+	if !f.Shape.Ranked || t.DType() >= tensor.Sequence {
+		return true
+	}
+	if len(f.Shape.Dims) != t.Rank() {
+		return false
+	}
+	for i, d := range f.Shape.Dims {
+		if d.Known() && d.N != t.Dim(i) {
+			return false
+		}
+	}
+	return true
+}
