@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -313,7 +314,7 @@ func (m *message) attributeField(f field, a *Attribute) (err error) {
 		return a.set(AttrFloat)
 	case 3:
 		err = m.int(f, &a.Int)
-		return first(err, a.set(AttrInt))
+		return cmp.Or(err, a.set(AttrInt))
 	case 4:
 		if f.typ != protowire.BytesType {
 			return m.wrong(f, "a string")
@@ -322,19 +323,19 @@ func (m *message) attributeField(f field, a *Attribute) (err error) {
 		return a.set(AttrString)
 	case 5:
 		a.Tensor, err = m.tensor(f)
-		return first(err, a.set(AttrTensor))
+		return cmp.Or(err, a.set(AttrTensor))
 	case 6:
 		if a.Graph == nil {
 			a.Graph = &Graph{}
 		}
 		err = m.graph(f, a.Graph)
-		return first(err, a.set(AttrGraph))
+		return cmp.Or(err, a.set(AttrGraph))
 	case 7:
 		err = m.floats(f, &a.Floats)
-		return first(err, a.set(AttrFloats))
+		return cmp.Or(err, a.set(AttrFloats))
 	case 8:
 		err = varints(m, f, &a.Ints)
-		return first(err, a.set(AttrInts))
+		return cmp.Or(err, a.set(AttrInts))
 	case 9:
 		if f.typ != protowire.BytesType {
 			return m.wrong(f, "a string")
@@ -344,15 +345,15 @@ func (m *message) attributeField(f field, a *Attribute) (err error) {
 	case 10:
 		t, err := m.tensor(f)
 		a.Tensors = append(a.Tensors, t)
-		return first(err, a.set(AttrTensors))
+		return cmp.Or(err, a.set(AttrTensors))
 	case 11:
 		g := &Graph{}
 		a.Graphs = append(a.Graphs, g)
 		err = m.graph(f, g)
-		return first(err, a.set(AttrGraphs))
+		return cmp.Or(err, a.set(AttrGraphs))
 	case 14:
 		a.TypeOf, err = m.typ(f)
-		return first(err, a.set(AttrType))
+		return cmp.Or(err, a.set(AttrType))
 	case 20:
 		var t int32
 		if err := m.int32(f, &t); err != nil {
@@ -363,7 +364,7 @@ func (m *message) attributeField(f field, a *Attribute) (err error) {
 		return m.str(f, &a.Ref)
 	case 22:
 		a.Sparse, err = m.sparse(f)
-		return first(err, a.set(AttrSparseTensor))
+		return cmp.Or(err, a.set(AttrSparseTensor))
 	}
 	return nil
 }
@@ -379,13 +380,6 @@ func (a *Attribute) set(t AttributeType) error {
 	}
 	a.Type = t
 	return nil
-}
-
-func first(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 func (m *message) sparse(f field) (*SparseTensor, error) {
