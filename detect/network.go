@@ -17,7 +17,8 @@ type network struct {
 	input string
 }
 
-// newNetwork refuses what cannot run on a picture. It also returns the head that the model's card names, "" for none.
+// newNetwork refuses what cannot run on a picture. It also returns the head that the
+// model's card names, "" for none.
 func newNetwork(m Model) (n network, cardHead string, err error) {
 	if err := usable(m); err != nil {
 		return n, "", err

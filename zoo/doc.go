@@ -13,10 +13,10 @@
 //
 // What the zoo knows of a model, its Card, is found without downloading anything:
 // see All, Catalogue.Find and Catalogue.Search. Pull, Verify and Remove manage the
-// cache, which lies in Home. The network is used only if a model is not cached, only over https, and
-// never with WithOffline or $VISION_OFFLINE. Files are accepted only with the size
-// and sha256 that the catalogue gives. All functions may be called concurrently, and
-// several processes may share a cache.
+// cache, which lies in Home. The network is used only if a model is not cached, only
+// over https, and never with WithOffline or $VISION_OFFLINE. Files are accepted only
+// with the size and sha256 that the catalogue gives. All functions may be called
+// concurrently, and several processes may share a cache.
 package zoo
 
 //go:generate go run ./generate facts ../assets/catalogue.json.gz
