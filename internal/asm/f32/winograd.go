@@ -186,20 +186,7 @@ func (w winograd) output() {
 	w.load("Residual", reg.R13)
 	w.load("OutColumn", reg.RCX)
 	w.LEAQ(at(reg.RCX, 0).Idx(reg.RCX, 2), reg.R15)
-	w.Label("tile")
-	w.load("In", reg.RSI)
-	w.ADDQ(at(winoPositions, 0), reg.RSI)
-	w.load("Out", reg.RDI)
-	w.ADDQ(at(winoPositions, 16), reg.RDI)
-	for x := range w.side {
-		for y := range w.side {
-			w.VMOVUPS(at(reg.RSI, 0), w.regs[y])
-			w.ADDQ(winoPlane, reg.RSI)
-		}
-		for y, r := range w.transformOutput() {
-			w.VMOVUPS(r, w.cell(y, x))
-		}
-	}
+	w.productColumns(w.transformOutput)
 	w.MOVQ(at(winoPositions, 24), reg.RSI)
 	w.ADDQ(reg.R13, reg.RSI)
 	for y := range w.side - 2 {
@@ -228,6 +215,25 @@ func (w winograd) output() {
 	}
 	w.Label("done")
 	w.next()
+}
+
+// productColumns begins a tile of outputs: it transforms the columns of its products into the
+// scratch, and leaves DI at the first output.
+func (w winograd) productColumns(transform func() []reg.VecPhysical) {
+	w.Label("tile")
+	w.load("In", reg.RSI)
+	w.ADDQ(at(winoPositions, 0), reg.RSI)
+	w.load("Out", reg.RDI)
+	w.ADDQ(at(winoPositions, 16), reg.RDI)
+	for x := range w.side {
+		for y := range w.side {
+			w.VMOVUPS(at(reg.RSI, 0), w.regs[y])
+			w.ADDQ(winoPlane, reg.RSI)
+		}
+		for y, r := range transform() {
+			w.VMOVUPS(r, w.cell(y, x))
+		}
+	}
 }
 
 // column is the memory operand of column x of a row of outputs or of the residual.

@@ -124,20 +124,7 @@ func (w winograd) outputCodes() {
 	w.load("Width", reg.R12)
 	w.load("OutColumn", reg.RCX)
 	w.LEAQ(at(reg.RCX, 0).Idx(reg.RCX, 2), reg.R15)
-	w.Label("tile")
-	w.load("In", reg.RSI)
-	w.ADDQ(at(winoPositions, 0), reg.RSI)
-	w.load("Out", reg.RDI)
-	w.ADDQ(at(winoPositions, 16), reg.RDI)
-	for x := range w.side {
-		for y := range w.side {
-			w.VMOVUPS(at(reg.RSI, 0), w.regs[y])
-			w.ADDQ(winoPlane, reg.RSI)
-		}
-		for y, r := range w.transformSums() {
-			w.VMOVUPS(r, w.cell(y, x))
-		}
-	}
+	w.productColumns(w.transformSums)
 	for y := range w.side - 2 {
 		if y > 0 {
 			w.CMPQ(w.field("Height"), imm(y))
