@@ -50,6 +50,10 @@ type Object struct {
 	Box       Box        `json:"box"`            // pixels of the original, inside the picture
 	Mask      *Mask      `json:"mask,omitempty"` // nil if the network has none
 	Keypoints []Keypoint `json:"keypoints,omitempty"`
+	// Corners are the four corners x, y of a box at an angle, in the order of Ultralytics'
+	// xyxyxyxy; they may lie outside the picture. Box is their bounds. nil if the network
+	// gives upright boxes.
+	Corners [][2]float64 `json:"corners,omitempty"`
 }
 
 // Keypoint is a point of an object in pixels of the original. Score is the
@@ -146,9 +150,6 @@ func New(m Model, opts ...Option) (*Detector, error) {
 		return nil, err
 	}
 	d := &Detector{network: n, opts: o, meta: m.Session().Metadata()}
-	if d.meta["task"] == "obb" {
-		return nil, errors.New("the model finds boxes at an angle (its metadata says task obb), which no head reads; vision run gives its outputs as they are")
-	}
 	if name := cmp.Or(o.head, cardHead); name != "" {
 		d.head, err = findHead(name)
 	} else if d.head, err = guessHead(n.outputs()); err == nil {
@@ -157,13 +158,22 @@ func New(m Model, opts ...Option) (*Detector, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(o.classes) > 0 {
-		if d.keep, err = chosen(o.classes, d.labels()); err != nil {
-			return nil, err
-		}
-	}
-	return d, nil
+	return d, d.prepare()
 }
+
+// prepare checks the options that concern the head and the labels.
+func (d *Detector) prepare() (err error) {
+	if d.opts.soft > 0 && d.task() == taskAngled {
+		return errors.New("boxes at an angle cannot be suppressed softly (--soft, detect.Soft)")
+	}
+	if len(d.opts.classes) > 0 {
+		d.keep, err = chosen(d.opts.classes, d.labels())
+	}
+	return err
+}
+
+// task is what the outputs hold beyond boxes: as the head says, else the metadata.
+func (d *Detector) task() string { return cmp.Or(d.head.task, d.meta["task"]) }
 
 var errNotMade = errors.New("the detector was not made; detect.New makes one")
 
@@ -247,10 +257,8 @@ func Decode(headName string, out []Output, g vision.Geometry, labels *label.Set,
 		return nil, err
 	}
 	d := &Detector{network: network{model: plainLabels{labels}}, opts: o, head: h}
-	if len(o.classes) > 0 {
-		if d.keep, err = chosen(o.classes, d.labels()); err != nil {
-			return nil, err
-		}
+	if err := d.prepare(); err != nil {
+		return nil, err
 	}
 	return d.objects(out, g)
 }

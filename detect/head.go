@@ -19,6 +19,7 @@ type head struct {
 	// decode turns outputs into candidates. f.score is the lowest score asked for;
 	// a head may leave out candidates below it.
 	decode func(f *frame) (found, error)
+	task   string // what the outputs hold beyond boxes, as Ultralytics' metadata says it: "pose", "obb"; "": what the metadata says
 	// match recognises a network's outputs by their names and declared shapes.
 	match func(o outputs) bool
 
@@ -47,8 +48,10 @@ var heads = []head{
 	{name: "yolov4", family: "YOLOv4", decode: decodeYOLOv4, match: matchYOLOv4, suppress: true, score: 0.3, iou: 0.213},
 	{name: "detr", family: "DETR", also: []string{"yolos"}, decode: decodeDETR, match: matchDETR, score: 0.5, iou: 0.7},
 	{name: "rtdetr", family: "RT-DETR", also: []string{"rfdetr", "dfine", "deformabledetr"}, decode: decodeRTDETR, match: matchRTDETR, score: 0.5, iou: 0.7},
+	{name: "yolo26obb", family: "Ultralytics YOLO26 with boxes at an angle", decode: decodeYOLOv10, task: taskAngled, match: matchYOLO26OBB, score: 0.3, iou: 0.7},
 	{name: "yolov10", family: "YOLOv10", also: []string{"yolo26", "end2end"}, decode: decodeYOLOv10, match: matchYOLOv10, score: 0.3, iou: 0.7},
-	{name: "yolov8pose", family: "Ultralytics YOLOv8 with keypoints", also: []string{"yolo11pose"}, decode: decodeYOLOv8Pose, match: matchYOLOv8Pose, suppress: true, score: 0.3, iou: 0.7},
+	{name: "yolov8pose", family: "Ultralytics YOLOv8 with keypoints", also: []string{"yolo11pose"}, decode: decodeYOLOv8, task: taskPose, match: matchYOLOv8Pose, suppress: true, score: 0.3, iou: 0.7},
+	{name: "yolov8obb", family: "Ultralytics YOLOv8 with boxes at an angle", also: []string{"yolo11obb", "yolov11obb", "yolo12obb"}, decode: decodeYOLOv8, task: taskAngled, match: matchYOLOv8OBB, suppress: true, score: 0.3, iou: 0.7},
 	{name: "yolov8", family: "Ultralytics YOLOv8", also: []string{"yolov9", "yolo11", "yolov11", "yolo12", "ultralytics"}, decode: decodeYOLOv8, match: matchYOLOv8, suppress: true, score: 0.3, iou: 0.7},
 	{name: "yolov5", family: "Ultralytics YOLOv5", also: []string{"yolov7"}, decode: decodeYOLOv5, match: matchYOLOv5, suppress: true, score: 0.3, iou: 0.45},
 	{name: "yolox", family: "YOLOX", decode: decodeYOLOX, match: matchYOLOX, suppress: true, score: 0.3, iou: 0.45},
@@ -61,6 +64,7 @@ type frame struct {
 	g      vision.Geometry
 	score  float64
 	labels *label.Set
+	task   string // the head's, or that of the metadata
 	meta   map[string]string
 }
 
@@ -81,6 +85,7 @@ type candidate struct {
 	class  int
 	row    int // for the head's own use
 	points []Keypoint
+	turned *turned // the object's box, of which box is the bounds; nil for an upright one
 }
 
 // byName returns the output of a name, and whether there is one.

@@ -75,6 +75,13 @@ func headCases() []headCase {
 		pose[(5+3*p)*84+7], pose[(6+3*p)*84+7], pose[(7+3*p)*84+7] = float32(p+1), float32(p+2), 0.5
 	}
 	add("yolov8pose", plain(64, 64), Object{Class: 0, Score: 0.75, Box: Box{20, 22, 60, 42}, Keypoints: points}, floats("o", []int{1, 56, 84}, pose))
+	// 40 x 20, turned until a step of 4 to the right is one of 3 down, and given as 20 x 40 turned
+	// by a right angle less: half sides of (16, 12) and (-6, 8). In the letterbox a pixel is 3.125 wide.
+	add("yolov8obb", plain(64, 64), Object{Class: 1, Score: 0.8, Box: Box{18, 12, 62, 52}, Corners: [][2]float64{{50, 52}, {62, 36}, {30, 12}, {18, 28}}},
+		floats("o", []int{1, 7, 84}, map[int]float32{7: 40, 84 + 7: 32, 168 + 7: 20, 252 + 7: 40, 336 + 7: 0.5, 420 + 7: 0.8, 504 + 7: float32(math.Atan2(3, 4) - math.Pi/2)}))
+	// The diagonals of this square lie along the axes: 25 pixels of the original from its centre.
+	add("yolo26obb", letterboxed(), Object{Class: 3, Score: 0.5, Box: Box{75, 25, 125, 75}, Corners: [][2]float64{{100, 75}, {125, 50}, {100, 25}, {75, 50}}},
+		floats("o", []int{1, 300, 7}, map[int]float32{14: 32, 15: 32, 16: 8 * math.Sqrt2, 17: 8 * math.Sqrt2, 18: 0.5, 19: 3, 20: 3 * math.Pi / 4}))
 	add("yolov10", plain(64, 64), Object{Class: 3, Score: 0.5, Box: Box{1, 2, 30, 40}},
 		floats("o", []int{1, 300, 6}, map[int]float32{12: 1, 13: 2, 14: 30, 15: 40, 16: 0.5, 17: 3}))
 
@@ -240,6 +247,15 @@ func TestHeads(t *testing.T) {
 		for k, p := range w.Keypoints {
 			if q := o.Keypoints[k]; !near(p.X, q.X) || !near(p.Y, q.Y) || !near(p.Score, q.Score) {
 				t.Errorf("%d %s: point %d is %v, want %v", i, c.head, k, q, p)
+			}
+		}
+		if len(o.Corners) != len(w.Corners) {
+			t.Errorf("%d %s: corners %v, want %v", i, c.head, o.Corners, w.Corners)
+			continue
+		}
+		for k, p := range w.Corners {
+			if q := o.Corners[k]; !near(p[0], q[0]) || !near(p[1], q[1]) {
+				t.Errorf("%d %s: corner %d is %v, want %v", i, c.head, k, q, p)
 			}
 		}
 		if (o.Mask == nil) != (w.Mask == nil) || w.Mask != nil && o.Mask.IoU(w.Mask) != 1 {
@@ -459,6 +475,8 @@ func TestGuessHead(t *testing.T) {
 		{"yolov10", outputs{meta: ultra("task", "detect"), all: []engine.Info{info("output0", f32, free, 300, 6)}}},
 		{"yolov10", outputs{meta: ultra("task", "detect", "end2end", "True"), all: []engine.Info{info("output0", f32, free, 300, free)}}},
 		{"yolov10", outputs{meta: ultra("task", "pose", "kpt_shape", "[17, 3]", "args", "{'nms': True}"), all: []engine.Info{info("output0", f32, 1, 300, 57)}, width: 640, height: 640}},
+		{"yolov8obb", outputs{meta: ultra("task", "obb"), all: []engine.Info{info("output0", f32, 1, 20, 21504)}, width: 1024, height: 1024}},
+		{"yolo26obb", outputs{meta: ultra("task", "obb", "end2end", "True"), all: []engine.Info{info("output0", f32, 1, 300, 7)}, width: 1024, height: 1024}},
 		{"yolov5", outputs{all: []engine.Info{info("one class", f32, 1, 3*21, 6)}, width: 32, height: 32}},
 	} {
 		if h, err := guessHead(c.o); err != nil || h.name != c.want {

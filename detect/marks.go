@@ -11,7 +11,7 @@ func (d *Detector) Marks(objects []Object) []vision.Mark {
 	marks := make([]vision.Mark, len(objects))
 	for i, o := range objects {
 		marks[i] = vision.Mark{Class: o.Class, Label: o.Label, Score: o.Score, Box: [4]float64{o.Box.X1, o.Box.Y1, o.Box.X2, o.Box.Y2},
-			Points: o.Keypoints}
+			Corners: o.Corners, Points: o.Keypoints}
 		if len(o.Keypoints) == 17 {
 			marks[i].Bones = personBones
 		}

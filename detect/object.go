@@ -20,7 +20,7 @@ func (d *Detector) objects(out []Output, g vision.Geometry) ([]Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("head %s: %w", d.head.name, err)
 	}
-	f := &frame{out: all, g: g, score: d.opts.score, labels: d.labels(), meta: d.meta}
+	f := &frame{out: all, g: g, score: d.opts.score, labels: d.labels(), task: d.task(), meta: d.meta}
 	if f.score < 0 {
 		f.score = d.head.score
 	}
@@ -83,6 +83,9 @@ func (d *Detector) suppress(all []candidate, score float64) []candidate {
 			return all
 		}
 	}
+	if len(all) > 0 && all[0].turned != nil {
+		return suppressTurned(all, iou, d.opts.whole)
+	}
 	boxes, scores, classes := make([]Box, len(all)), make([]float64, len(all)), make([]int, len(all))
 	for i, c := range all {
 		boxes[i], scores[i] = c.box, c.score
@@ -124,6 +127,12 @@ func (d *Detector) finish(c candidate, made found, g vision.Geometry) (Object, b
 	if labels := d.labels(); labels != nil {
 		l, _ := labels.At(c.class) // a number as the name if there is no label
 		o.Label = l.Name
+	}
+	if c.turned != nil {
+		o.Corners = c.turned.corners()
+		for i, p := range o.Corners {
+			o.Corners[i][0], o.Corners[i][1] = g.Point(p[0], p[1])
+		}
 	}
 	for _, p := range points {
 		o.Keypoints = append(o.Keypoints, cleanPoint(p, g))

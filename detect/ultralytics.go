@@ -7,17 +7,25 @@ import (
 	"strings"
 )
 
+// The tasks, as Ultralytics' metadata calls them, whose outputs hold more than boxes.
+const (
+	taskPose   = "pose" // keypoints
+	taskAngled = "obb"  // oriented boxes: an angle in radians
+)
+
 // ultra is what Ultralytics' exports have beyond boxes and classes: mask
-// coefficients or keypoints.
+// coefficients, keypoints or an angle.
 type ultra struct {
 	protos array // [n h w]: the prototypes that masks are mixed from; no shape: none
 	points int   // keypoints per box
 	width  int   // numbers per keypoint: 2 or 3
+	angled bool  // a box has an angle
 }
 
 // ultraParts finds the prototypes among the outputs, and the points in the
-// metadata that Ultralytics writes ("task", "kpt_shape") or by the head's name.
-func (f *frame) ultraParts(pose bool) (main array, u ultra, err error) {
+// metadata that Ultralytics writes ("kpt_shape").
+func (f *frame) ultraParts() (main array, u ultra, err error) {
+	u.angled = f.task == taskAngled
 	for _, a := range f.out {
 		switch {
 		case len(a.shape) == 4 && a.shape[0] == 1 && u.protos.shape == nil:
@@ -30,7 +38,7 @@ func (f *frame) ultraParts(pose bool) (main array, u ultra, err error) {
 	if main.shape == nil {
 		return main, u, fmt.Errorf("the head needs one matrix of boxes; the outputs are %s", f.shapes())
 	}
-	if pose || f.meta["task"] == "pose" {
+	if f.task == taskPose {
 		u.points, u.width = 17, 3
 		shape := strings.FieldsFunc(f.meta["kpt_shape"], func(r rune) bool { return r < '0' || r > '9' })
 		if len(shape) == 2 {
@@ -50,7 +58,21 @@ func (u ultra) extra() int {
 	if u.protos.shape != nil {
 		n += u.protos.shape[0]
 	}
+	if u.angled {
+		n++
+	}
 	return n
+}
+
+// shape sets a candidate's box, whose centre and size are b, and its points, by what
+// follows the classes.
+func (u ultra) shape(c *candidate, b, extra []float32) {
+	c.box = centred(float64(b[0]), float64(b[1]), float64(b[2]), float64(b[3]))
+	c.points = u.keypoints(extra)
+	if u.angled {
+		c.turned = &turned{float64(b[0]), float64(b[1]), float64(b[2]), float64(b[3]), float64(extra[len(extra)-1])}
+		c.box = c.turned.bounds()
+	}
 }
 
 // keypoints reads the points from what follows the classes.
@@ -88,14 +110,11 @@ func (u ultra) masks(f *frame, coefficients func(row int) []float32) func(candid
 	}
 }
 
-func decodeYOLOv8(f *frame) (found, error)     { return decodeColumns(f, false) }
-func decodeYOLOv8Pose(f *frame) (found, error) { return decodeColumns(f, true) }
-
-// decodeColumns reads one output [1, 4+C+…, cells], a column a cell: centre and
-// size in the input's pixels, class probabilities, then points or mask
-// coefficients. Ultralytics YOLOv8, YOLOv9, YOLO11, YOLO12.
-func decodeColumns(f *frame, pose bool) (found, error) {
-	a, u, err := f.ultraParts(pose)
+// decodeYOLOv8 reads one output [1, 4+C+…, cells], a column a cell: centre and
+// size in the input's pixels, class probabilities, then points, mask coefficients
+// or an angle. Ultralytics YOLOv8, YOLOv9, YOLO11, YOLO12.
+func decodeYOLOv8(f *frame) (found, error) {
+	a, u, err := f.ultraParts()
 	if err != nil {
 		return found{}, err
 	}
@@ -127,9 +146,8 @@ func decodeColumns(f *frame, pose bool) (found, error) {
 		if !(float64(top[i]) >= f.score) || class[i] < 0 {
 			continue
 		}
-		b := column(i, 0, 4)
-		c := candidate{score: float64(top[i]), class: int(class[i]), row: i, box: centred(float64(b[0]), float64(b[1]), float64(b[2]), float64(b[3]))}
-		c.points = u.keypoints(column(i, 4+classes, depth))
+		c := candidate{score: float64(top[i]), class: int(class[i]), row: i}
+		u.shape(&c, column(i, 0, 4), column(i, 4+classes, depth))
 		made.candidates = append(made.candidates, c)
 	}
 	made.mask = u.masks(f, func(row int) []float32 { return column(row, 4+classes+u.points*u.width, depth) })
@@ -140,7 +158,7 @@ func decodeColumns(f *frame, pose bool) (found, error) {
 // size in the input's pixels, objectness, classes, mask coefficients. Ultralytics
 // YOLOv5, and YOLOv7.
 func decodeYOLOv5(f *frame) (found, error) {
-	a, u, err := f.ultraParts(false)
+	a, u, err := f.ultraParts()
 	if err != nil {
 		return found{}, err
 	}
@@ -157,8 +175,9 @@ func decodeYOLOv5(f *frame) (found, error) {
 		}
 		k, ok := best(r[5 : 5+classes])
 		if score := float64(r[4]) * float64(r[max(5+k, 5)]); ok && score >= f.score {
-			made.candidates = append(made.candidates, candidate{score: score, class: k, row: i,
-				box: centred(float64(r[0]), float64(r[1]), float64(r[2]), float64(r[3])), points: u.keypoints(r[5+classes:])})
+			c := candidate{score: score, class: k, row: i}
+			u.shape(&c, r, r[5+classes:])
+			made.candidates = append(made.candidates, c)
 		}
 	}
 	made.mask = u.masks(f, func(row int) []float32 { return a.row(row)[5+classes+u.points*u.width:] })
@@ -166,10 +185,11 @@ func decodeYOLOv5(f *frame) (found, error) {
 }
 
 // decodeYOLOv10 reads one output [1, n, 6+…]: left, top, right, bottom in the
-// input's pixels, score, class, then points or mask coefficients. Nothing
-// overlaps: YOLOv10 and its kin are trained to give each object once.
+// input's pixels, score, class, then points or mask coefficients; a box at an angle
+// is centre and size, and the angle comes last. Nothing overlaps: YOLOv10 and its
+// kin are trained to give each object once.
 func decodeYOLOv10(f *frame) (found, error) {
-	a, u, err := f.ultraParts(false)
+	a, u, err := f.ultraParts()
 	if err != nil {
 		return found{}, err
 	}
@@ -180,8 +200,12 @@ func decodeYOLOv10(f *frame) (found, error) {
 	for i := range a.shape[0] {
 		r := a.row(i)
 		if score := float64(r[4]); score >= f.score {
-			made.candidates = append(made.candidates, candidate{score: score, class: classOf(r[5]), row: i,
-				box: Box{float64(r[0]), float64(r[1]), float64(r[2]), float64(r[3])}, points: u.keypoints(r[6:])})
+			c := candidate{score: score, class: classOf(r[5]), row: i}
+			u.shape(&c, r, r[6:])
+			if !u.angled {
+				c.box = Box{float64(r[0]), float64(r[1]), float64(r[2]), float64(r[3])}
+			}
+			made.candidates = append(made.candidates, c)
 		}
 	}
 	made.mask = u.masks(f, func(row int) []float32 { return a.row(row)[6+u.points*u.width:] })
@@ -226,8 +250,11 @@ func matchYOLOv8(o outputs) bool {
 
 func matchYOLOv8Pose(o outputs) bool {
 	d := o.mainDims()
-	return matchYOLOv8(o) && len(o.all) == 1 && (o.meta["task"] == "pose" || o.meta["task"] == "" && d[1] == 56)
+	return matchYOLOv8(o) && len(o.all) == 1 && (o.meta["task"] == taskPose || o.meta["task"] == "" && d[1] == 56)
 }
+
+func matchYOLOv8OBB(o outputs) bool { return o.meta["task"] == taskAngled && matchYOLOv8(o) }
+func matchYOLO26OBB(o outputs) bool { return o.meta["task"] == taskAngled && matchYOLOv10(o) }
 
 func matchYOLOv5(o outputs) bool {
 	d := o.mainDims()

@@ -20,6 +20,9 @@ type Mark struct {
 	Score float64 // 0 to 1, written after the label; 0 for none
 	// Box is left, top, right, bottom; the last two exclusive. Empty for none.
 	Box [4]float64
+	// Corners are those of a box at an angle, x and y of each, which is drawn in place of
+	// Box; the label stays with Box. nil for none.
+	Corners [][2]float64
 	// Mask is the part of the picture that belongs to the object; nil for none.
 	Mask *Mask
 	// Points are joined by Bones, pairs of indices into Points.
@@ -46,6 +49,11 @@ func (m *Mask) at(x, y int) byte {
 // Keypoint is a point, in pixels of the picture, with a confidence. Points with a
 // Score of 0 or less are not drawn.
 type Keypoint struct{ X, Y, Score float64 }
+
+// visible reports whether the point is found, and near enough to be drawn.
+func (k Keypoint) visible() bool {
+	return k.Score > 0 && math.Abs(k.X) < 1e6 && math.Abs(k.Y) < 1e6
+}
 
 // MarshalJSON writes the point as [x, y, score].
 func (k Keypoint) MarshalJSON() ([]byte, error) {
@@ -109,7 +117,11 @@ func DrawContext(ctx context.Context, m *Image, marks []Mark) (*Image, error) {
 		}
 	}
 	for i := range marks {
-		c.box(marks[i].Box, ClassColor(marks[i].Class))
+		if len(marks[i].Corners) > 0 {
+			c.polygon(marks[i].Corners, ClassColor(marks[i].Class))
+		} else {
+			c.box(marks[i].Box, ClassColor(marks[i].Class))
+		}
 	}
 	for i := range marks {
 		c.bones(&marks[i], ClassColor(marks[i].Class))
@@ -267,6 +279,27 @@ func (c *canvas) box(b [4]float64, col color.RGBA) {
 	c.frame(inner, band, col, 1)
 }
 
+// polygon draws the outline of a box at an angle, as visible as that of box.
+func (c *canvas) polygon(corners [][2]float64, col color.RGBA) {
+	band := float64(c.unit + 1)
+	if min(c.m.Width, c.m.Height) < 200 {
+		band = 1
+	}
+	edge := 2 * float64(max(1, c.unit/3))
+	for _, pen := range []struct {
+		width, alpha float64
+		color        color.RGBA
+	}{{band + edge, 0.35, black}, {band, 1, col}} {
+		for i, p := range corners {
+			next := corners[(i+1)%len(corners)]
+			a, b := Keypoint{X: p[0], Y: p[1], Score: 1}, Keypoint{X: next[0], Y: next[1], Score: 1}
+			if a.visible() && b.visible() {
+				c.stroke(a, b, pen.width, pen.color, pen.alpha)
+			}
+		}
+	}
+}
+
 // mask tints the inside of a mask and draws its outline.
 func (c *canvas) mask(k *Mask, col color.RGBA) {
 	edge := max(1, c.unit*2/3)
@@ -291,8 +324,7 @@ func (c *canvas) bones(k *Mark, col color.RGBA) {
 		if i < 0 || i >= len(k.Points) {
 			return false
 		}
-		p := k.Points[i]
-		return p.Score > 0 && math.Abs(p.X) < 1e6 && math.Abs(p.Y) < 1e6
+		return k.Points[i].visible()
 	}
 	width := max(1.6, float64(c.unit)*1.4)
 	for _, b := range k.Bones {
@@ -318,8 +350,14 @@ func (c *canvas) stroke(a, b Keypoint, width float64, col color.RGBA, alpha floa
 	y0, y1 := min(a.Y, b.Y)-r-1, max(a.Y, b.Y)+r+1
 	dx, dy := b.X-a.X, b.Y-a.Y
 	length := dx*dx + dy*dy
+	half := (r + 1) * math.Sqrt(length) / math.Abs(dy) // of the line's stretch of a row; +Inf or NaN for a horizontal line
 	for y := max(0, int(y0)); y < min(c.m.Height, int(y1)+1) && c.ctx.Err() == nil; y++ {
-		for x := max(0, int(x0)); x < min(c.m.Width, int(x1)+1); x++ {
+		from, to := x0, x1
+		if half < x1-x0 {
+			middle := a.X + (float64(y)+0.5-a.Y)*dx/dy
+			from, to = max(from, middle-half-1), min(to, middle+half+1)
+		}
+		for x := max(0, int(from)); x < min(c.m.Width, int(to)+1); x++ {
 			px, py := float64(x)+0.5-a.X, float64(y)+0.5-a.Y
 			t := 0.0
 			if length > 0 {

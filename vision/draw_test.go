@@ -21,6 +21,8 @@ func TestDraw(t *testing.T) {
 		{Class: 1, Mask: mask},
 		{Class: 2, Points: []Keypoint{{150, 20.5, 1}, {180, 20.5, 1}, {1, 1, 0}}, Bones: [][2]int{{0, 1}, {1, 2}, {5, 9}}},
 		{Class: 4, Label: "nowhere", Box: [4]float64{math.NaN(), -5, math.Inf(1), 9}},
+		{Class: 5, Box: [4]float64{200, 20, 240, 60}, Corners: [][2]float64{{220, 20}, {240, 40}, {220, 60}, {200, 40}}},
+		{Class: 6, Corners: [][2]float64{{math.NaN(), 1}, {math.Inf(1), 2}, {1e9, 3}, {-1, 4}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +43,16 @@ func TestDraw(t *testing.T) {
 	}
 	if c := at(165, 20); c != ClassColor(2) {
 		t.Errorf("the bone is %v", c)
+	}
+	for _, p := range [][2]int{{230, 30}, {229, 50}, {210, 50}, {210, 29}} {
+		if c := at(p[0], p[1]); c != ClassColor(5) {
+			t.Errorf("the side of the box at an angle at %v is %v", p, c)
+		}
+	}
+	for _, p := range [][2]int{{220, 40}, {201, 40 - 15}, {239, 55}} {
+		if c := at(p[0], p[1]); c != ground {
+			t.Errorf("%v, off the sides of the box at an angle, is %v", p, c)
+		}
 	}
 	if c := at(21, 58); c != ClassColor(3) {
 		t.Errorf("the label's plate is %v", c)

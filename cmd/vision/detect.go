@@ -27,7 +27,7 @@ func detectCommand() *cli.Command {
 			"vision detect group.jpg --model ultraface --json",
 		ArgsUsage: "PIC...",
 		Flags: append(detectorFlags(detect.Heads(), defaultDetector),
-			jsonOf("width, height, objects (class, label, score, box [x1, y1, x2, y2] in pixels of the upright picture, mask {size [height, width], counts} as COCO's, keypoints [x, y, score] each)"),
+			jsonOf("width, height, objects (class, label, score, box [x1, y1, x2, y2] in pixels of the upright picture, mask {size [height, width], counts} as COCO's, keypoints [x, y, score] each, corners [x, y] each of a box at an angle)"),
 			&cli.Float64Flag{Name: "iou", Usage: "drop an object whose overlap with a better one of its class is more than `IOU`, 0 to 1", Value: -1, DefaultText: "the head's"},
 			&cli.Float64Flag{Name: "score", Usage: "report objects with at least this `SCORE`, 0 to 1", Value: -1, DefaultText: "the head's"},
 			&cli.IntFlag{Name: "max", Usage: "report at most `N` objects per picture", Value: 100},
@@ -187,6 +187,10 @@ func rounded(o detect.Object) detect.Object {
 	for i, k := range o.Keypoints {
 		o.Keypoints[i] = detect.Keypoint{X: digits(k.X, 3), Y: digits(k.Y, 3), Score: digits(k.Score, 5)}
 	}
+	o.Corners = slices.Clone(o.Corners)
+	for i, p := range o.Corners {
+		o.Corners[i] = [2]float64{digits(p[0], 3), digits(p[1], 3)}
+	}
 	return o
 }
 
@@ -269,8 +273,21 @@ func (r *detectResult) table(out io.Writer) {
 		if n := len(o.Keypoints); n > 0 {
 			extra += fmt.Sprintf("  %d points", n)
 		}
+		if len(o.Corners) == 4 {
+			extra += fmt.Sprintf("  at %.0f°", direction(o.Corners))
+		}
 		fmt.Fprintf(out, "%3d  %-*s  %5.1f %%  %6.0f %6.0f  to %6.0f %6.0f%s\n", i+1, width, printable.Name(o.Label), 100*o.Score, o.Box.X1, o.Box.Y1, o.Box.X2, o.Box.Y2, extra)
 	}
+}
+
+// direction is how many degrees clockwise, 0 up to 180, the longer sides of a rectangle are
+// turned from the horizontal.
+func direction(corners [][2]float64) float64 {
+	dx, dy := corners[0][0]-corners[1][0], corners[0][1]-corners[1][1]
+	if x, y := corners[1][0]-corners[2][0], corners[1][1]-corners[2][1]; math.Hypot(x, y) > math.Hypot(dx, dy) {
+		dx, dy = x, y
+	}
+	return math.Mod(math.Atan2(dy, dx)*180/math.Pi+180, 180)
 }
 
 // stem is the name that files made from a source begin with: the source's base name

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,6 +68,24 @@ func TestDetect(t *testing.T) {
 	}
 	if !strings.Contains(lines[2], `"objects":[]`) {
 		t.Errorf("the blank one gave %s", lines[2])
+	}
+}
+
+// TestDirection: the longer sides' direction, however the corners begin.
+func TestDirection(t *testing.T) {
+	for _, c := range []struct {
+		corners [][2]float64
+		want    float64
+	}{
+		{[][2]float64{{4, 4}, {5, 3}, {1, -1}, {0, 0}}, 45},
+		{[][2]float64{{4, -4}, {3, -5}, {-1, -1}, {0, 0}}, 135},
+		{[][2]float64{{5, 3}, {1, -1}, {0, 0}, {4, 4}}, 45},
+		{[][2]float64{{10, 2}, {10, 0}, {0, 0}, {0, 2}}, 0},
+		{[][2]float64{{2, 10}, {2, 0}, {0, 0}, {0, 10}}, 90},
+	} {
+		if got := direction(c.corners); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%v: %v degrees, want %v", c.corners, got, c.want)
+		}
 	}
 }
 
