@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
@@ -107,9 +108,16 @@ func namedActivation(a *ir.Attrs, params []float32) kernel.Activation {
 	return kernel.Activation{Kind: kernel.Clip, Beta: infinity}
 }
 
-// Infer: as the operator without its activation and the added input.
+// Infer: as the operator without its activation and the added input, which has the output's shape.
 func (op Activated) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	return op.Op.Infer(in[:min(len(in), 3)])
+	out, err := op.Op.Infer(in[:min(len(in), 3)])
+	if err != nil {
+		return nil, err
+	}
+	if z := fact(in, 3); z.Given() && !fitsShape(z.Shape, out[0].Shape) {
+		return nil, fmt.Errorf("input 3 is %s, it must be %s", z, out[0])
+	}
+	return out, nil
 }
 
 // Eval applies the activation in place.
@@ -121,7 +129,7 @@ func (op Activated) Eval(c *Call) error {
 	}
 	y := inner.Out[0]
 	if z := c.input(3); z != nil {
-		if z.Len() != y.Len() || z.DType() != y.DType() {
+		if !slices.Equal(z.Shape(), y.Shape()) || z.DType() != y.DType() {
 			return fmt.Errorf("input 3 is %s, it must be %s", z, y)
 		}
 		if err := add.apply(c, y, y, z); err != nil {

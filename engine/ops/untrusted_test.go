@@ -88,6 +88,7 @@ func TestUntrusted(t *testing.T) {
 		{"far states", "", "RNN", 14, nil, []*tensor.Tensor{empty(0, 1, 1), empty(1, 0, 1), empty(1, 0, far)}, 1, nil, "too much memory"},
 		{"far sizes", "", "Resize", 18, nil, []*tensor.Tensor{ramp(1, 1, 2, 2), nil, nil, ints(1, 1, 2, math.MaxInt64)}, 1, nil, "too much memory"},
 		{"blocks that weights do not lie in", "com.microsoft.nchwc", "Conv", 1, nil, []*tensor.Tensor{ramp(1, 3, 2, 2), ramp(3, 3, 1, 1)}, 1, nil, "blocks"},
+		{"a sum of other shapes", "com.microsoft", "FusedConv", 1, nil, []*tensor.Tensor{ramp(1, 1, 2, 2), ramp(4, 1, 1, 1), nil, ramp(1, 2, 4, 2)}, 1, nil, "input 3"},
 		{"blocks of no channels", "com.microsoft.nchwc", "ReorderInput", 1, attrs{"block": 0}, []*tensor.Tensor{ramp(1, 3, 2, 2)}, 1, nil, "block"},
 		{"more channels than there are", "com.microsoft.nchwc", "ReorderOutput", 1, attrs{"channels": 4}, []*tensor.Tensor{ramp(1, 3, 2, 2)}, 1, nil, "channels"},
 		{"far channels in blocks", "com.microsoft.nchwc", "ReorderInput", 1, nil, []*tensor.Tensor{empty(0, far, 1)}, 1, nil, "channels"},
