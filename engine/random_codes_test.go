@@ -36,12 +36,22 @@ func growCodes(r *randomGraph) {
 	g := &codings{randomGraph: r, signed: r.rng.Intn(3) == 0}
 	g.bits = true
 	shape := []int{from(r, 1, 1, 2), from(r, 3, 4, 8, 16, 33, 64, 70), from(r, 1, 4, 7, 12), from(r, 1, 5, 8, 17)}
+	switch g.rng.Intn(20) {
+	case 0: // so many products that only the weights tell whether a sum can overflow
+		shape = []int{1, 33030 + g.rng.Intn(40), 1, 1}
+	case 1, 2: // enough for Winograd's form
+		shape = []int{1, from(r, 16, 33, 64, 70), 18 + g.rng.Intn(8), 18 + g.rng.Intn(8)}
+		g.large, g.work = true, 30<<20
+	}
 	y := g.scales()
 	if x := g.input(g.normal(shape...), g.rng.Intn(4) == 0); g.coin() {
 		g.emit("QuantizeLinear", y, []made{x, y.scale, y.zero})
 	} else {
 		y.made = g.input(g.random(shape...), false)
 		g.all = append(g.all, y)
+	}
+	if g.large && len(g.all) > 0 {
+		g.square(g.all[0])
 	}
 	weights := make([]int, len(codingGrowths))
 	for i, s := range codingGrowths {
@@ -146,6 +156,18 @@ func (g *codings) conv(x codesOf) {
 	if in, y, attrs, ok := g.convolution(x, x.t.Shape()); ok {
 		g.emit(from(g.randomGraph, "QLinearConv", "QLinearConv", ms+"QLinearConv"), y, in, attrs...)
 	}
+}
+
+// square is a convolution of 3x3 with weights of few bits, whose sums Winograd's form computes exactly.
+func (g *codings) square(x codesOf) {
+	c, outputs, d := x.t.Dim(1), from(g.randomGraph, 16, 33, 64), from(g.randomGraph, 1, 1, 2)
+	codes := make([]int8, outputs*c*9)
+	for i := range codes {
+		codes[i] = int8(g.rng.Intn(101) - 50)
+	}
+	w, y := g.constant(tensor.Of(codes, outputs, c, 3, 3)), g.scales()
+	in := []made{x.made, x.scale, x.zero, w, g.constant(tensor.Scalar(1 / float32(20*c))), g.constant(tensor.Scalar(int8(0))), y.scale, y.zero}
+	g.emit("QLinearConv", y, in, ir.AttrInts("pads", d, d, d, d), ir.AttrInts("dilations", d, d))
 }
 
 func (g *codings) sum(x codesOf) {

@@ -19,7 +19,7 @@ var growths = []growth{
 	{3, growLine}, {3, growWide}, {5, growIsland}, {4, growType}, {3, growChoice}, {3, growPick}, {3, growPieces}, {3, growShuffle}, {6, growOther},
 	{5, growPattern}, {2, growRecurrent}, {3, growShapes}, {2, growScan},
 	{4, growBranches}, {4, growTurns}, {3, growSequence}, {8, growGiven}, {2, growConstant}, {4, growFound}, {3, growMoments}, {5, growContributed},
-	{1, growStem}, {3, growIntegers},
+	{1, growStem}, {3, growIntegers}, {2, growAttention}, {2, growBlocked},
 }
 
 var growthWeights = func() []int {

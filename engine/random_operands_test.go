@@ -276,3 +276,86 @@ func growContributed(g *randomGraph) {
 		g.node(ms+op, in, ir.AttrInt("num_heads", heads))
 	}
 }
+
+// growAttention is ONNX's operator, of rows that have their heads side by side or apart.
+func growAttention(g *randomGraph) {
+	q, ok := g.one(func(t *tensor.Tensor) bool { return (t.Rank() == 3 || t.Rank() == 4) && t.Len() > 0 && gentle(t) })
+	if !ok || q.t.Len()*q.t.Dim(-2) > g.work {
+		return
+	}
+	x, ok := g.one(func(t *tensor.Tensor) bool { return same(t, q.t) })
+	if !ok {
+		x = q
+	}
+	keys, ok := g.node("Concat", []made{x, q}, ir.AttrInt("axis", -2)) // twice as many as queries
+	if !ok || g.coin() {
+		keys = x
+	}
+	attrs := []*ir.Attr{ir.AttrInt("is_causal", g.rng.Intn(2)), ir.AttrFloat("scale", from[float32](g, 0.02, 0.1))}
+	if q.t.Rank() == 3 {
+		heads := 1
+		for _, k := range []int{2, 4} {
+			if q.t.Dim(2)%k == 0 && g.coin() {
+				heads = k
+			}
+		}
+		attrs = append(attrs, ir.AttrInt("q_num_heads", heads), ir.AttrInt("kv_num_heads", heads))
+	}
+	in := []made{q, keys, from(g, keys, keys, q)}
+	if g.rng.Intn(4) == 0 {
+		in = append(in, g.weights(1, q.t.Dim(-2), keys.t.Dim(-2))) // added to the scores
+	}
+	g.node("Attention", in, attrs...)
+}
+
+// growBlocked is a part of a network in blocks of channels, as ONNX Runtime's optimiser writes it at
+// its highest level.
+func growBlocked(g *randomGraph) {
+	x, ok := g.one(func(t *tensor.Tensor) bool { return picture(t) && t.Len() > 0 })
+	if !ok {
+		return
+	}
+	const domain = ms + "nchwc."
+	b, c := from(g, 8, 16), &spelling{g, true}
+	block, last := ir.AttrInt("block", b), g.rng.Intn(2)
+	if direct := x.t.Dim(1) < b && g.coin(); !direct { // the first convolution has few channels
+		if last == 1 {
+			x = c.node("Transpose", []made{x}, ir.AttrInts("perm", 0, 2, 3, 1))
+		}
+		x = c.node(domain+"ReorderInput", []made{x}, block, ir.AttrInt("channels_last", last))
+	}
+	for range 1 + g.rng.Intn(5) {
+		if !c.ok {
+			return
+		}
+		switch k := 1 + g.rng.Intn(3); g.rng.Intn(7) {
+		case 0, 1, 2:
+			in, attrs, ok := g.convolution(x, b*(1+g.rng.Intn(3)))
+			if !ok {
+				continue
+			}
+			if len(in) == 3 && g.coin() { // what is added has the shape of the convolution's input, if it fits
+				in = append(in, x)
+			}
+			if g.coin() {
+				attrs = append(attrs, ir.AttrString("activation", from(g, "Relu", "Sigmoid", "Tanh", "HardSigmoid")))
+			}
+			if y, ok := g.node(domain+"Conv", in, append(attrs, block)...); ok {
+				x = y
+			}
+		case 3:
+			x = c.node(domain+from(g, "MaxPool", "AveragePool"), []made{x}, ir.AttrInts("kernel_shape", k, k),
+				ir.AttrInts("strides", 1+g.rng.Intn(2), 1), ir.AttrInts("pads", k/2, k/2, k/2, k/2))
+		case 4:
+			x = c.node(domain+from(g, "GlobalMaxPool", "GlobalAveragePool"), []made{x})
+		case 5:
+			x = c.node(domain+"Upsample", []made{x}, ir.AttrInts("scales", 1, 1, k, 1+g.rng.Intn(2)), ir.AttrString("mode", from(g, "nearest", "linear")))
+		case 6:
+			x = c.node("Add", []made{x, c.node("Relu", []made{x})})
+		}
+	}
+	if c.ok {
+		n := x.t.Dim(1)
+		c.node(domain+"ReorderOutput", []made{x}, ir.AttrInt("channels", n-g.rng.Intn(min(b, n))), ir.AttrInt("channels_last", g.rng.Intn(2)))
+	}
+}

@@ -80,10 +80,19 @@ func growPad(g *randomGraph) {
 		pads[g.rng.Intn(8)] = 1
 	}
 	mode := from(g, "constant", "constant", "reflect", "edge")
-	if y, ok := g.node("Pad", []made{x, g.ints(pads...)}, ir.AttrString("mode", mode)); ok && g.coin() {
+	y, ok := g.node("Pad", []made{x, g.ints(pads...)}, ir.AttrString("mode", mode))
+	if !ok {
+		return
+	}
+	switch g.rng.Intn(3) {
+	case 0:
 		if in, attrs, ok := g.convolution(y, max(1, y.t.Dim(1))); ok {
 			g.node("Conv", in, attrs...)
 		}
+	case 1:
+		p := from(g, 0, 0, 1)
+		g.node("AveragePool", []made{y}, ir.AttrInts("kernel_shape", 2+g.rng.Intn(2), 2+g.rng.Intn(2)), ir.AttrInts("strides", 1+g.rng.Intn(2), 1),
+			ir.AttrInts("pads", p, 0, p, p), ir.AttrInt("count_include_pad", g.rng.Intn(2)))
 	}
 }
 
