@@ -99,6 +99,11 @@ func headCases() []headCase {
 	}
 	plus[row+2] = 0.6
 	add("nanodet", plain(64, 64), Object{Class: 2, Score: 0.6, Box: Box{32 - 16, 16, 64, 16 + 16}}, floats("output", []int{1, 85, 35}, plus))
+	low := map[int]float32{} // an input of 7 rows of 8 pixels: 56, 16, 4 and 1 cells
+	for k, v := range plus {
+		low[k-8*35] = v
+	}
+	add("nanodet", plain(64, 56), Object{Class: 2, Score: 0.6, Box: Box{32 - 16, 16, 64, 16 + 16}}, floats("output", []int{1, 77, 35}, low))
 
 	add("ultraface", letterboxed(), Object{Class: 1, Score: 0.9, Box: Box{50, 0, 150, 50}},
 		floats("scores", []int{1, 3, 2}, map[int]float32{3: 0.9}), floats("boxes", []int{1, 3, 4}, map[int]float32{4: 0.25, 5: 0.1, 6: 0.75, 7: 0.5}))

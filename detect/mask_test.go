@@ -37,6 +37,14 @@ func TestPaste(t *testing.T) {
 	}
 }
 
+// What is as large as the threshold belongs to a mask.
+func TestPasteThreshold(t *testing.T) {
+	pixel := Box{1, 0, 2, 1}
+	if got := drawn(maskSource{width: 1, height: 1, data: []float32{0.5}}.paste(pixel, pixel, 3, 1, 0.5)); got[0] != ".#." {
+		t.Errorf("%v", got)
+	}
+}
+
 // drawn is a mask in letters.
 func drawn(m *Mask) []string {
 	rows := make([][]byte, m.Height)
@@ -144,6 +152,7 @@ func TestMaskOfPolygons(t *testing.T) {
 		{"out of the picture", [][]float64{{-5, -5, 2, -5, 2, 2, -5, 2}}, []string{"##....", "##....", "......", "......"}},
 		{"all of it", [][]float64{{0, 0, 6, 0, 6, 4, 0, 4}}, []string{"######", "######", "######", "######"}},
 		{"none", nil, []string{"......", "......", "......", "......"}},
+		{"a steep side", [][]float64{{0, 0, 2, 0, 4, 3.4}}, []string{".#....", "..#...", "...#..", "......"}},
 	} {
 		m, err := MaskOfPolygons(tt.polygons, 6, 4)
 		if err != nil {

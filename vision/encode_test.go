@@ -95,6 +95,12 @@ func TestBatchAndGeometry(t *testing.T) {
 			if math.Abs(px-12.5) > 1e-9 || math.Abs(py-7.25) > 1e-9 {
 				t.Errorf("%s: there and back gives %v, %v", text, px, py)
 			}
+			x1, y1 := g.Input(3, 5)
+			x2, y2 := g.Input(20, 30)
+			left, up, right, down := g.Box(min(x1, x2), y1, max(x1, x2), y2)
+			if math.Abs(left-3)+math.Abs(up-5)+math.Abs(right-20)+math.Abs(down-30) > 1e-9 {
+				t.Errorf("%s: a box comes back as %v %v %v %v", text, left, up, right, down)
+			}
 			l, top, r, bottom := g.Box(-1e9, math.NaN(), 1e9, 1e9)
 			if l < 0 || top < 0 || r > float64(m.Width) || bottom > float64(m.Height) || r < l || bottom < top {
 				t.Errorf("%s: the box leaves the picture: %v %v %v %v", text, l, top, r, bottom)

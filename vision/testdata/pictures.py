@@ -125,6 +125,8 @@ files = {
     "progressive JPEG of the first scan alone, two blocks wide": scans(1, saved(noise("L", 13, 9), "JPEG", progressive=True)),
     "progressive JPEG of three scans, colours two blocks wide": scans(3, saved(noise("RGB", 30, 20), "JPEG", progressive=True)),
     "TIFF of a JPEG, white is zero": white_is_zero(saved(noise("L"), "TIFF", compression="jpeg")),
+    "TIFF of signed 16 bits, differences": grey_tiff(zlib.compress(struct.pack("<12h", *[9, 30, 200, -7, 255, -300, 70, 90, -5, 6, 7, 100])), 4, 3, {258: 16, 259: 8, 317: 2, 339: 2}),
+    "TIFF upside down, with a row in the middle": grey_tiff(bytes(range(20, 35)), 5, 3, {274: 3}),
 }
 print("# made by pictures.py with Pillow", PIL.__version__)
 for name, data in files.items():
