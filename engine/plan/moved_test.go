@@ -131,12 +131,23 @@ func TestMoved(t *testing.T) {
 		n.Outputs = values{z}
 		if n.rng.Intn(4) == 0 {
 			n.Outputs = append(n.Outputs, n.op("Neg", values{x}))
+		} else if n.rng.Intn(4) == 0 {
+			n.Outputs = append(n.Outputs, x)
 		}
 		n.check(1e-5)
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
 	}
+}
+
+// TestQuotientOfANumber: a number divided by a value is no multiple of the value.
+func TestQuotientOfANumber(t *testing.T) {
+	n := newNetwork(t)
+	x := n.op("Exp", []*ir.Value{n.input(2, 6, 8)})
+	y := n.op("Div", []*ir.Value{n.Constant("", tensor.Scalar(float32(0.5))), x})
+	n.Outputs = append(n.Outputs, n.op("MatMul", []*ir.Value{y, n.input(2, 8, 5)}))
+	n.check(1e-5)
 }
 
 // swapLast is the permutation of rank axes that swaps the last two.

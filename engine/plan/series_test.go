@@ -57,7 +57,7 @@ func (n *network) convolutional(nodes int) *ir.Value {
 	}
 	x, c = conv(x, c, 32, 3, 1+n.rng.Intn(2), 1), 32
 	for range nodes {
-		switch wide := 16 * (1 + n.rng.Intn(6)); n.rng.Intn(9) {
+		switch wide := 16 * (1 + n.rng.Intn(6)); n.rng.Intn(11) {
 		case 0, 1:
 			x, c = conv(x, c, wide, 1, 1, 1), wide
 		case 2:
@@ -77,6 +77,13 @@ func (n *network) convolutional(nodes int) *ir.Value {
 			if d, _ := x.Fact.Shape.Ints(); d[2] > 20 {
 				x, c = conv(x, c, wide, 3, 2, 1), wide
 			}
+		case 9: // the sum of two that run one after the other
+			y := n.op("Conv", []*ir.Value{x, n.weights(wide, c, 1, 1), n.weights(wide)})
+			x, c = n.op("Add", []*ir.Value{conv(x, c, wide, 1, 1, 1), y}), wide
+		case 10: // squeeze and excitation, whose means a depthwise convolution computes
+			x = conv(x, c, c, 3, 1, c)
+			m := n.op("GlobalAveragePool", []*ir.Value{x})
+			x = n.op("Mul", []*ir.Value{x, n.op("Sigmoid", []*ir.Value{n.op("Conv", []*ir.Value{m, n.weights(c, c, 1, 1)})})})
 		}
 		if n.rng.Intn(3) == 0 { // keeps the numbers small
 			x = n.op("BatchNormalization", []*ir.Value{x, n.weights(c), n.weights(c), n.weights(c), n.Constant("", tensor.Of(slices.Repeat([]float32{1}, c), c))})
