@@ -3,6 +3,8 @@ package pass
 import (
 	"context"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,6 +172,13 @@ func TestPasses(t *testing.T) {
 		{"a learned scale alone, into what reads it padded", "conv activation affine", func(n net) *ir.Value {
 			return n.conv(n.node("Mul", n.number(2), n.node("Relu", n.conv(n.x))))
 		}, "vision.internal.Conv vision.internal.Conv"},
+		{"a scale behind a scale and shift", "conv activation affine", func(n net) *ir.Value {
+			return n.node("Mul", n.node("Add", n.node("Mul", n.number(2), n.node("Relu", n.conv(n.x))), n.number(3)), n.number(5))
+		}, "vision.internal.Conv vision.internal.ScaleShift"},
+		{"shifts of channels, into groups", "conv activation affine", func(n net) *ir.Value {
+			y := n.node("Add", n.node("Relu", n.conv(n.x)), n.Const("", tensor.Of([]float32{1, 20, 300, -4000}, 4, 1, 1)))
+			return n.Node("Conv", []*ir.Value{y, n.weights(4, 2, 1, 1)}, ir.AttrInt("group", 2))
+		}, "vision.internal.Conv vision.internal.Conv"},
 		{"padding is not shifted", "conv activation affine", func(n net) *ir.Value {
 			return n.conv(n.node("Add", n.node("Mul", n.number(2), n.node("Relu", n.conv(n.x))), n.number(3)))
 		}, "vision.internal.Conv vision.internal.ScaleShift vision.internal.Conv"},
@@ -189,6 +198,17 @@ func TestPasses(t *testing.T) {
 			y := n.Node("Concat", []*ir.Value{n.node("Add", a, n.weights(4, 1)), b}, ir.AttrInt("axis", 1))
 			return n.node("Exp", n.Node("MaxPool", []*ir.Value{y}, ir.AttrInts("kernel_shape", 2)))
 		}, "Reshape Unsqueeze vision.internal.Conv vision.internal.Conv Add Concat MaxPool Squeeze Exp"},
+		{"a transposed convolution of a line", "rows", func(n net) *ir.Value {
+			return n.Node("ConvTranspose", []*ir.Value{n.row(), n.weights(36, 2, 3)}, ir.AttrInts("strides", 2), ir.AttrInts("output_padding", 1), ir.AttrInts("pads", 0, 1))
+		}, "Reshape Unsqueeze ConvTranspose Squeeze"},
+		{"zeros around an average pool", "pad", func(n net) *ir.Value {
+			pad := n.node("Pad", n.x, n.Const("", tensor.Of([]int64{0, 0, 1, 1, 0, 0, 0, 2})))
+			return n.Node("AveragePool", []*ir.Value{pad}, ir.AttrInts("kernel_shape", 3, 3))
+		}, "AveragePool"},
+		{"zeros around a pool that rounds its size up stay", "pad", func(n net) *ir.Value {
+			pad := n.node("Pad", n.x, n.Const("", tensor.Of([]int64{0, 0, 1, 1, 0, 0, 0, 0})))
+			return n.Node("AveragePool", []*ir.Value{pad}, ir.AttrInts("kernel_shape", 2, 2), ir.AttrInts("strides", 2, 2), ir.AttrInt("ceil_mode", 1))
+		}, "Pad AveragePool"},
 		{"a line without convolutions", "rows", func(n net) *ir.Value {
 			return n.Node("MaxPool", []*ir.Value{n.row()}, ir.AttrInts("kernel_shape", 2))
 		}, "Reshape MaxPool"},
@@ -369,7 +389,47 @@ func bound(t *testing.T, b *ir.Builder) *ir.Graph {
 	return m.Graph
 }
 
-// left is the operators that passes leave of a graph.
+// result is what a graph's operators make of x by their reference kernels; nil if it has other
+// inputs or random numbers.
+func result(t *testing.T, g *ir.Graph, x *tensor.Tensor) []float64 {
+	t.Helper()
+	if len(g.Inputs) > 1 || slices.ContainsFunc(g.Nodes, func(n *ir.Node) bool { return strings.HasPrefix(n.Op, "Random") }) {
+		return nil
+	}
+	values := map[*ir.Value]*tensor.Tensor{g.Inputs[0]: x}
+	for _, n := range g.Nodes {
+		c := &ops.Call{Out: make([]*tensor.Tensor, len(n.Outputs)), Node: n, Run: ops.NewRun(context.Background(), 1<<28, 1)}
+		for _, v := range n.Inputs {
+			in := values[v]
+			if v != nil && v.Const() != nil {
+				in = v.Const()
+			}
+			c.In = append(c.In, in)
+		}
+		if err := n.Operator.(ops.Op).Eval(c); err != nil {
+			t.Fatalf("%s: %v", n.Op, err)
+		}
+		for i, v := range n.Outputs {
+			values[v] = c.Out[i]
+		}
+	}
+	return tensor.ToFloat64(values[g.Outputs[0]])
+}
+
+// same reports whether numbers are equal to rounding, which is float16's in some graphs.
+func same(got, want []float64) bool {
+	size := 0.0
+	for _, v := range want {
+		if v-v == 0 {
+			size = max(size, math.Abs(v))
+		}
+	}
+	return slices.EqualFunc(got, want, func(a, b float64) bool {
+		return a == b || a != a && b != b || math.Abs(a-b) <= 2e-3*size
+	})
+}
+
+// left is the operators that passes leave of a graph, which still computes the same.
 func left(t *testing.T, opset int, passes string, build func(n net) *ir.Value) string {
 	t.Helper()
 	b := ir.NewBuilder(opset)
@@ -377,6 +437,12 @@ func left(t *testing.T, opset int, passes string, build func(n net) *ir.Value) s
 	n := net{b, b.Input("x", tensor.Float32, ir.Dims(1, 4, 6, 6))}
 	b.Output("y", build(n))
 	g := bound(t, b)
+	x := tensor.New(tensor.Float32, 1, 4, 6, 6)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range x.Len() {
+		tensor.Data[float32](x)[i] = float32(rng.NormFloat64())
+	}
+	want := result(t, g, x)
 	for _, p := range All {
 		if strings.Contains(" "+passes+" ", " "+p.Name+" ") {
 			if _, err := (editors{}).run(context.Background(), g, p); err != nil {
@@ -386,6 +452,9 @@ func left(t *testing.T, opset int, passes string, build func(n net) *ir.Value) s
 	}
 	if out := g.Outputs[0]; out.Name != "y" || out.Node == nil {
 		t.Errorf("the output is %q, made by %v", out.Name, out.Node)
+	}
+	if got := result(t, g, x); !same(got, want) {
+		t.Errorf("gives %.60v, want %.60v", got, want)
 	}
 	return operators(g)
 }
