@@ -292,6 +292,13 @@ func TestPasses(t *testing.T) {
 			y = n.node("Relu", n.Node("com.microsoft.NhwcFusedConv", []*ir.Value{y, n.weights(4, 4, 3, 3)}))
 			return n.Node("Transpose", []*ir.Value{y}, ir.AttrInts("perm", 0, 3, 1, 2))
 		}, "Conv Relu Identity"},
+		{"codes with channels last, by a scale that is a list of one", "channels contrib dead", func(n net) *ir.Value {
+			y := n.Node("Transpose", []*ir.Value{n.x}, ir.AttrInts("perm", 0, 2, 3, 1))
+			y = n.node("com.microsoft.NhwcFusedConv", y, n.weights(4, 4, 3, 3))
+			scale := n.Const("", tensor.Of([]float32{0.25}, 1))
+			y = n.node("DequantizeLinear", n.node("QuantizeLinear", y, scale), scale)
+			return n.Node("Transpose", []*ir.Value{y}, ir.AttrInts("perm", 0, 3, 1, 2))
+		}, "Conv QuantizeLinear DequantizeLinear Identity"},
 		{"channels last from the beginning", "channels contrib", func(n net) *ir.Value {
 			return n.node("com.microsoft.NhwcFusedConv", n.x, n.weights(4, 6, 3, 3), nil, n.node("com.microsoft.NhwcFusedConv", n.x, n.weights(4, 6, 3, 3)))
 		}, "Transpose Conv Conv Add Transpose"},
