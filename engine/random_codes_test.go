@@ -38,7 +38,7 @@ func growCodes(r *randomGraph) {
 	shape := []int{from(r, 1, 1, 2), from(r, 3, 4, 8, 16, 33, 64, 70), from(r, 1, 4, 7, 12), from(r, 1, 5, 8, 17)}
 	switch g.rng.Intn(20) {
 	case 0: // so many products that only the weights tell whether a sum can overflow
-		shape = []int{1, 33030 + g.rng.Intn(40), 1, 1}
+		shape = []int{1, from(r, 33030, 70000) + g.rng.Intn(40), 1, 1}
 	case 1, 2: // enough for Winograd's form
 		shape = []int{1, from(r, 16, 33, 64, 70), 18 + g.rng.Intn(8), 18 + g.rng.Intn(8)}
 		g.large, g.work = true, 30<<20
