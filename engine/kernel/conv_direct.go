@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"unsafe"
 )
 
@@ -303,8 +302,4 @@ func (s *directConv) finishStaged(f *frame, m *Memory, n, channel, unit int) {
 		}
 		s.rung.store(l, out, u.y+r, u.x, u.w, at)
 	}
-}
-
-func (s *directConv) String() string {
-	return fmt.Sprintf("%v: %d units, %d columns, cut %+v", &s.conv, len(s.units), len(s.weights.columns), s.cut)
 }

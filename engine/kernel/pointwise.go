@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"unsafe"
 )
 
@@ -201,5 +200,3 @@ func plainBroadcasts(lanes int) (all broadcasts) {
 }
 
 func (op PointOp) String() string { return [...]string{"copy", "add", "sub", "mul"}[op] }
-
-func (s *pointwise) String() string { return fmt.Sprintf("%v to %v", s.Op, s.Out) }

@@ -154,8 +154,6 @@ func (s *shuffling) pixels(m *Memory, b blockOf, n, y, x int) unsafe.Pointer {
 	return unsafe.Add(base, n*l.Image+b.block*l.Block+l.Pixel(y, x))
 }
 
-func (s *shuffling) String() string { return fmt.Sprintf("shuffle to %v", s.Out) }
-
 // plainShuffle returns the twin of laneKernels.Shuffle.
 func plainShuffle(width int) func(dst, a, b, lanes unsafe.Pointer, rest, pixels int) {
 	return func(dst, a, b, lanes unsafe.Pointer, rest, pixels int) {
