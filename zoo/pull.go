@@ -84,12 +84,7 @@ func (c *config) pull(ctx context.Context, card *Card) (string, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	held, err := takeLock(ctx, c.home, card, func() { c.tellWaiting(card, card.blob(), report) })
-	if err != nil {
-		return "", err
-	}
-	defer held.release()
-	s, err := openStore(c.home, card)
+	s, err := c.lockStore(ctx, card, card.blob(), report)
 	if err != nil {
 		return "", err
 	}
@@ -107,6 +102,22 @@ func (c *config) pull(ctx context.Context, card *Card) (string, error) {
 	}
 	report(Progress{State: Done, Source: from, Done: card.Bytes, Total: card.Bytes})
 	return s.path(), nil
+}
+
+// lockStore opens a model's folder for writing, as soon as no other process writes to
+// it; meanwhile it reports how much of b that process has. close unlocks it.
+func (c *config) lockStore(ctx context.Context, card *Card, b blob, report func(Progress)) (*store, error) {
+	held, err := takeLock(ctx, c.home, card, func() { c.tellWaiting(card, b, report) })
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStore(c.home, card)
+	if err != nil {
+		held.release()
+		return nil, err
+	}
+	s.held = held
+	return s, nil
 }
 
 // tellWaiting reports the progress of the process that holds the lock, by the size

@@ -37,6 +37,7 @@ type store struct {
 	home string
 	card *Card
 	root *os.Root // of the folder
+	held *lock    // the right to write to it, if lockStore opened it
 }
 
 func folder(home string, c *Card) string { return filepath.Join(home, "models", c.Name) }
@@ -95,10 +96,11 @@ func openExisting(home string, c *Card) (*store, error) {
 
 func (s *store) path() string { return target(s.home, s.card) }
 
-// close closes the folder and removes it if it is empty.
+// close closes a folder that lockStore opened, removes it if it is empty, and unlocks it.
 func (s *store) close() {
 	s.root.Close()
 	os.Remove(folder(s.home, s.card)) // fails unless it is empty
+	s.held.release()
 }
 
 // record is card.json: the card at the time of the download, and what is needed to

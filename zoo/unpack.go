@@ -172,12 +172,7 @@ func PullCase(ctx context.Context, name string, opts ...Option) (string, error) 
 func (c *config) pullCase(ctx context.Context, card *Card) (string, error) {
 	b := card.archiveBlob()
 	report := c.reporter(card.Name, b.file())
-	held, err := takeLock(ctx, c.home, card, func() { c.tellWaiting(card, b, report) })
-	if err != nil {
-		return "", err
-	}
-	defer held.release()
-	s, err := openStore(c.home, card)
+	s, err := c.lockStore(ctx, card, b, report)
 	if err != nil {
 		return "", err
 	}
