@@ -1,8 +1,6 @@
 package kernel
 
-import (
-	"unsafe"
-)
+import "unsafe"
 
 // directConv is a direct convolution on register tiles: the sums of a tile stay in
 // registers over all channels and taps. A column of outputs has a list of steps, runs of

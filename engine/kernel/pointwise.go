@@ -1,8 +1,6 @@
 package kernel
 
-import (
-	"unsafe"
-)
+import "unsafe"
 
 // PointOp is an element-wise operation.
 type PointOp uint8
